@@ -1,0 +1,81 @@
+"""The protocols between the life cycle and the outside: what a service needs, and nothing more.
+
+Services take these as arguments; `lytics`, `sources` and `verify` fulfil them; `wiring` joins them. All methods may
+raise the errors of `connector.errors` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from connector.model import Call, Delivered, Presence, RemoteOperation, RemoteStatus, Report, SubmitAnswer, Verified
+from connector.private import Private
+
+
+class Verifier(Protocol):
+    """Decides whether a delivery is genuine. Pure: no store, no network of its own, the time passed in."""
+
+    def verify(self, method: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:
+        """Return what was verified, or raise `Rejected` with a 401 code. Header names are lower case."""
+        ...
+
+
+class Source(Protocol):
+    """A platform's dialect: what did they say?"""
+
+    def parse(self, payload: bytes) -> Call:
+        """Read a verified payload, or raise `Rejected` with a 400 or 422 code."""
+        ...
+
+
+class Reporter(Protocol):
+    """Tells the source what became of a request."""
+
+    def deliver(self, report: Report) -> Delivered:
+        """Read the source's own state first, then write unless that would overwrite a person's decision."""
+        ...
+
+
+class DeletionApi(Protocol):
+    """One of the two deletion APIs that a Lytics account may answer."""
+
+    @property
+    def repeat_is_safe(self) -> bool:
+        """Whether submitting the same values again is documented to return the original ids."""
+        ...
+
+    def submit(self, table: str, field: str, values: Sequence[Private]) -> SubmitAnswer:
+        """Ask for the deletion of distinct values; never called with none."""
+        ...
+
+    def status(self, remote_id: str) -> RemoteStatus:
+        """Return the state of one operation; `NotFound` if Lytics does not know the id."""
+        ...
+
+    def recent(self) -> Sequence[RemoteOperation]:
+        """Return the operations that Lytics lists, newest or oldest first; may be empty."""
+        ...
+
+    def encoded_bytes(self, table: str, field: str, value: Private) -> int:
+        """Return how many bytes this value adds to a call's body."""
+        ...
+
+
+class Profiles(Protocol):
+    """The look-up."""
+
+    def look_up(self, table: str, field: str, value: Private) -> Presence:
+        """Say whether a profile answers to the value; `UNKNOWN` if the answer does not tell."""
+        ...
+
+
+class Log(Protocol):
+    """Structured records: one `action` word and fields from the allow-list of `connector.observe.log`."""
+
+    def info(self, action: str, **fields: object) -> None: ...
+
+    def warning(self, action: str, **fields: object) -> None: ...
+
+    def error(self, action: str, **fields: object) -> None: ...

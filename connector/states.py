@@ -1,0 +1,143 @@
+"""Every state in the product and every legal move, as one table per machine. Nothing else changes a state.
+
+A request's state follows from its identities' targets; a target is one (account, table, field, value) that Lytics is
+asked to delete; a submission is one bulk call; an operation is what Lytics lets us follow afterwards (one per call with
+`identity-delete`, one per value with `identity-queue`); a report is one message that we owe the source.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from connector.errors import IllegalMove
+
+
+class RequestState(StrEnum):
+    RECEIVED = "received"  # stored, not yet mapped
+    HELD = "held"  # waits for a person, with a reason
+    QUEUED = "queued"  # mapped, nothing submitted yet
+    WORKING = "working"  # at least one target is with Lytics
+    COMPLETED = "completed"  # everything asked for is gone, or was never there
+    PARTIAL = "partial"  # some gone, some not
+    FAILED = "failed"  # nothing could be deleted
+    REJECTED = "rejected"  # refused before anything was deleted
+
+
+class IdentityState(StrEnum):
+    RECEIVED = "received"  # not yet mapped
+    MAPPED = "mapped"  # one or more targets carry it
+    UNMAPPED = "unmapped"  # no rule names its kind
+    REJECTED = "rejected"  # its value fails a rule's checks
+
+
+class TargetState(StrEnum):
+    QUEUED = "queued"  # waits for a bulk call
+    SUBMITTING = "submitting"  # part of a call whose outcome is not known yet
+    SUBMITTED = "submitted"  # accepted by Lytics; followed through its operation
+    CONFIRMING = "confirming"  # Lytics says finished; the look-up has to agree
+    DELETED = "deleted"
+    NOT_FOUND = "not_found"  # Lytics knew nobody by it: fulfilled with zero records
+    REFUSED = "refused"  # Lytics did not take it
+    FAILED = "failed"
+
+
+class SubmissionState(StrEnum):
+    INTENDED = "intended"  # committed before the call
+    UNKNOWN = "unknown"  # the call's outcome was lost; to be reconciled
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # the whole call was refused
+    ABANDONED = "abandoned"  # shown not to have reached Lytics; its targets were queued again
+
+
+class OperationState(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    LOST = "lost"  # Lytics no longer knows the id
+
+
+class ReportState(StrEnum):
+    QUEUED = "queued"
+    SENT = "sent"
+    SUPERSEDED = "superseded"  # a later report made it pointless
+    CONFLICT = "conflict"  # a person decided otherwise at the source; not overwritten
+    DEAD = "dead"  # given up, with a reason
+
+
+R, T, S, P = RequestState, TargetState, SubmissionState, ReportState
+
+REQUEST_MOVES: Final[dict[RequestState, frozenset[RequestState]]] = {
+    R.RECEIVED: frozenset({R.QUEUED, R.HELD, R.REJECTED}),
+    R.HELD: frozenset({R.QUEUED, R.WORKING, R.REJECTED}),
+    R.QUEUED: frozenset({R.WORKING, R.HELD}),
+    R.WORKING: frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.HELD}),
+    # A reprocess by the source after a failure starts a new attempt of the same request.
+    R.PARTIAL: frozenset({R.RECEIVED}),
+    R.FAILED: frozenset({R.RECEIVED}),
+    R.COMPLETED: frozenset(),
+    R.REJECTED: frozenset(),
+}
+
+IDENTITY_MOVES: Final[dict[IdentityState, frozenset[IdentityState]]] = {
+    # A held request is mapped again when the rules changed, so none of these is the end.
+    IdentityState.RECEIVED: frozenset({IdentityState.MAPPED, IdentityState.UNMAPPED, IdentityState.REJECTED}),
+    IdentityState.UNMAPPED: frozenset({IdentityState.MAPPED, IdentityState.REJECTED}),
+    IdentityState.REJECTED: frozenset({IdentityState.MAPPED, IdentityState.UNMAPPED}),
+    IdentityState.MAPPED: frozenset({IdentityState.UNMAPPED, IdentityState.REJECTED}),
+}
+
+TARGET_MOVES: Final[dict[TargetState, frozenset[TargetState]]] = {
+    T.QUEUED: frozenset({T.SUBMITTING}),
+    T.SUBMITTING: frozenset({T.SUBMITTED, T.REFUSED, T.QUEUED}),
+    T.SUBMITTED: frozenset({T.CONFIRMING, T.DELETED, T.NOT_FOUND, T.FAILED, T.QUEUED}),
+    T.CONFIRMING: frozenset({T.DELETED, T.NOT_FOUND, T.FAILED}),
+    T.DELETED: frozenset(),
+    T.NOT_FOUND: frozenset(),
+    # Only a new attempt of the whole request brings these back.
+    T.REFUSED: frozenset({T.QUEUED}),
+    T.FAILED: frozenset({T.QUEUED}),
+}
+
+SUBMISSION_MOVES: Final[dict[SubmissionState, frozenset[SubmissionState]]] = {
+    S.INTENDED: frozenset({S.ACCEPTED, S.REFUSED, S.UNKNOWN, S.ABANDONED}),
+    S.UNKNOWN: frozenset({S.ACCEPTED, S.ABANDONED}),
+    S.ACCEPTED: frozenset(),
+    S.REFUSED: frozenset(),
+    S.ABANDONED: frozenset(),
+}
+
+OPERATION_MOVES: Final[dict[OperationState, frozenset[OperationState]]] = {
+    OperationState.RUNNING: frozenset({OperationState.FINISHED, OperationState.FAILED, OperationState.LOST}),
+    OperationState.FINISHED: frozenset(),
+    OperationState.FAILED: frozenset(),
+    OperationState.LOST: frozenset(),
+}
+
+REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
+    P.QUEUED: frozenset({P.SENT, P.SUPERSEDED, P.CONFLICT, P.DEAD}),
+    P.SENT: frozenset(),
+    P.SUPERSEDED: frozenset(),
+    P.CONFLICT: frozenset(),
+    # The source asks again for a request whose last report never reached it.
+    P.DEAD: frozenset({P.QUEUED}),
+}
+
+TERMINAL_TARGETS: Final = frozenset({T.DELETED, T.NOT_FOUND, T.REFUSED, T.FAILED})
+FULFILLED_TARGETS: Final = frozenset({T.DELETED, T.NOT_FOUND})
+FINISHED_REQUESTS: Final = frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.REJECTED})
+
+MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
+    RequestState: dict(REQUEST_MOVES.items()),
+    IdentityState: dict(IDENTITY_MOVES.items()),
+    TargetState: dict(TARGET_MOVES.items()),
+    SubmissionState: dict(SUBMISSION_MOVES.items()),
+    OperationState: dict(OPERATION_MOVES.items()),
+    ReportState: dict(REPORT_MOVES.items()),
+}
+
+
+def check_move(old: StrEnum, new: StrEnum) -> None:
+    """Raise `IllegalMove` unless the table allows `old` → `new`."""
+    if type(old) is not type(new) or new not in MOVES[type(old)][old]:
+        raise IllegalMove(type(old).__name__, old, new)
