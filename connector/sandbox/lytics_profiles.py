@@ -1,0 +1,115 @@
+"""Look-ups, schema and the older v1 calls of the fake Lytics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connector.sandbox.fake import Route, body_json
+from connector.sandbox.lytics_state import Profile, timestamp
+from connector.sandbox.lytics_wire import Api, Refused, v1, v2
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+
+class ProfileApi(Api):
+    """Is this person still there, and which fields are identities?"""
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("POST", "/v2/identity/lookup", "lookup_post", self.lookup_post),
+            Route("GET", "/v2/identity/<table>/<name>/<path:value>", "lookup_get", self.lookup_get),
+            Route("GET", "/v2/schema/<table>/field", "schema_fields", self.schema_fields),
+            Route("GET", "/v2/schema/<table>/field/<name>", "schema_field", self.schema_field),
+            Route("GET", "/v2/schema/<table>/fieldnames", "schema_fieldnames", self.schema_fieldnames),
+            Route("GET", "/v2/schema/<table>/rank", "schema_rank", self.schema_rank),
+            Route("GET", "/v2/schema/<table>/idconfig", "schema_idconfig", self.schema_idconfig),
+            Route("DELETE", "/api/entity/<table>/<name>/<path:value>", "v1_delete", self.v1_delete),
+            Route("GET", "/api/entity/deletestatus/<deletion_id>", "v1_status", self.v1_status),
+            Route("GET", "/api/entity/<table>/<name>/<path:value>", "v1_lookup", self.v1_lookup),
+        ]
+
+    def lookup_post(self, request: Request) -> Response:
+        try:
+            body = body_json(request)
+        except ValueError:
+            raise Refused(400, "the body is not JSON", "JSON-BADREQ-025") from None
+        wanted = body if isinstance(body, dict) else {}
+        table, name, value = wanted.get("table"), wanted.get("key", wanted.get("field")), wanted.get("value")
+        if not (isinstance(table, str) and isinstance(name, str) and isinstance(value, str)):
+            raise Refused(400, "table, key and value are required")
+        return self._found(table, name, value)
+
+    def lookup_get(self, _request: Request, table: str, name: str, value: str) -> Response:
+        return self._found(table, name, value)
+
+    def _found(self, table: str, name: str, value: str) -> Response:
+        self.require_table(table)
+        profile = self.world.find(table, name, value)
+        if profile is None:
+            raise Refused(404, "entity not found", "ENTITY-NOTFOUND-012")
+        return v2(200, self._identity_object(profile))
+
+    def _identity_object(self, profile: Profile) -> dict[str, Any]:
+        keys = [{"key": n, "value": v} for n, v in profile.fields.items() if self.world.is_identity(profile.table, n)]
+        moment = timestamp(profile.created_at)
+        fragment = {"keys": keys, "neighbors": [], "streams": ["default"], "created": moment, "modified": moment}
+        return {"entity": {"_id": profile.id, **profile.fields}, "keys": keys, "fragments": [fragment]}
+
+    def schema_fields(self, _request: Request, table: str) -> Response:
+        self._require_schema(table)
+        return v2(200, [_field(name, is_id) for name, is_id in self.world.schema[table].items()])
+
+    def schema_field(self, _request: Request, table: str, name: str) -> Response:
+        self._require_schema(table)
+        if name not in self.world.schema[table]:
+            raise Refused(404, "field not found")
+        return v2(200, _field(name, self.world.schema[table][name]))
+
+    def schema_fieldnames(self, _request: Request, table: str) -> Response:
+        self._require_schema(table)
+        return v2(200, list(self.world.schema[table]))
+
+    def schema_rank(self, _request: Request, table: str) -> Response:
+        self._require_schema(table)
+        return v2(200, {"fields": [name for name, is_id in self.world.schema[table].items() if is_id]})
+
+    def schema_idconfig(self, _request: Request, table: str) -> Response:
+        self._require_schema(table)
+        if not self.faults.take("idconfig_set", "schema_idconfig"):
+            raise Refused(404, "rank settings not found")
+        return v2(200, [{"field": "_uid", "compact_over": 30, "compact_after_days": 90, "many_to": []}])
+
+    def _require_schema(self, table: str) -> None:
+        if table not in self.world.schema:
+            raise Refused(404, "schema not found", "SCHEMA-NOTFOUND-010")
+
+    def v1_delete(self, _request: Request, table: str, name: str, value: str) -> Response:
+        with self.world.lock:
+            deletion = self.world.submit("v1", table, name, [value], self.decide_fate("v1_delete"))
+            self.world.record("v1", table, name, {value: deletion.id})
+        return v1({"request_id": deletion.id, "complete": False}, "delete request received")
+
+    def v1_status(self, _request: Request, deletion_id: str) -> Response:
+        with self.world.lock:
+            self.world.settle()
+            deletion = self.world.deletions.get(deletion_id)
+            if deletion is None or deletion.api != "v1" or not self.known_id("v1_status", deletion_id):
+                return v1(None, "Not Found", 404)
+            return v1({"request_id": deletion.id, "complete": deletion.settled})
+
+    def v1_lookup(self, _request: Request, table: str, name: str, value: str) -> Response:
+        profile = self.world.find(table, name, value)
+        if profile is None:
+            return v1({"segments": ["not_found", "all"]}, "Not Found")
+        return v1({**profile.fields, "segments": ["all"]})
+
+
+def _field(name: str, is_identifier: bool) -> dict[str, Any]:
+    return {
+        "id": name,
+        "type": "string",
+        "is_identifier": is_identifier,
+        "is_pii": is_identifier or name.endswith("name"),
+        "shortdesc": name.replace("_", " ").strip(),
+    }
