@@ -11,13 +11,14 @@
     ├── Misconfigured   an operator has to change something; work waits, nothing is burned
     └── IllegalMove     a state change outside the table: a defect, and it changes nothing
 
-Each error carries a stable `Code`. `codes.CATALOGUE` says once what a code means and what to do
+Each error carries a stable `Code`. `catalogue.CATALOGUE` says once what a code means and what to do
 next. Messages never hold a payload, a header value, an identity or a secret.
 """
 
 from __future__ import annotations
 
-from connector.codes import CATALOGUE, Code, Entry
+from connector.catalogue import CATALOGUE
+from connector.codes import Code, Entry
 
 
 class ConnectorError(Exception):

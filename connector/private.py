@@ -66,13 +66,13 @@ class Secret:
         """Return the secret; the caller takes care of where it goes."""
         return self._value
 
+    def matches(self, candidate: str) -> bool:
+        """Compare in constant time. A candidate that is not UTF-8 (lone surrogates) does not match."""
+        return hmac.compare_digest(candidate.encode(errors="surrogatepass"), self._value.encode())
+
     def reveal_bytes(self) -> bytes:
         """Return the secret as UTF-8 bytes."""
         return self._value.encode()
-
-    def matches(self, candidate: str) -> bool:
-        """Compare in constant time. A candidate that is not UTF-8 (lone surrogates) does not match."""
-        return hmac.compare_digest(candidate.encode(errors="replace"), self._value.encode())
 
     def __repr__(self) -> str:
         return f"<secret {self.id}>"

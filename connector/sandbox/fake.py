@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import traceback
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -56,7 +57,7 @@ def body_json(request: Request) -> Any:
     return json.loads(request.get_data())
 
 
-class Fake(LoopbackServer):
+class Fake(LoopbackServer, ABC):
     """A fake service. Subclasses mount routes and say how they guard calls and shape errors."""
 
     def __init__(self, port: int, clock: Callable[[], float], switches: Mapping[str, Switch]) -> None:
@@ -108,17 +109,17 @@ class Fake(LoopbackServer):
                 "max_concurrency_by_operation": dict(self.max_concurrency_by_operation),
             }
 
+    @abstractmethod
     def guard(self, request: Request, operation: str) -> Response | None:
         """Return a refusal, or None when the call may pass."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, status: int, message: str, operation: str) -> Response:
         """Shape an error the way this service does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rate_limited(self, value: Any, operation: str) -> Response:
         """Shape a 429 the way this service does."""
-        raise NotImplementedError
 
     def finished(self, operation: str, response: Response) -> Response:  # noqa: ARG002 (a hook)
         """Last change to a good answer; nothing by default."""

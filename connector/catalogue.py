@@ -1,0 +1,233 @@
+"""What each reason code means and how to mend it: one table for logs, API answers, tests and docs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connector.codes import Code, Entry, Family
+
+CATALOGUE: Final[dict[Code, Entry]] = {
+    Code.BODY_TOO_LARGE: Entry(
+        Family.REJECTED, 413, "The body is over the limit", "Send less, or raise server.max_body_bytes."
+    ),
+    Code.UNSUPPORTED_CONTENT_TYPE: Entry(
+        Family.REJECTED,
+        415,
+        "The content type is not application/json",
+        "Set the header Content-Type: application/json in the workflow's HTTP action.",
+    ),
+    Code.SOURCE_NOT_ALLOWED: Entry(
+        Family.REJECTED,
+        403,
+        "This source is not accepted here",
+        "Check the last part of the URL against the [sources] table, and that the source is enabled.",
+    ),
+    Code.TOO_MANY_DELIVERIES: Entry(
+        Family.REJECTED,
+        429,
+        "Too many deliveries for this source",
+        "Wait as Retry-After says, or raise max_deliveries_per_minute of the source.",
+    ),
+    Code.CREDENTIAL_MISSING: Entry(
+        Family.REJECTED,
+        401,
+        "A header that a check needs is missing",
+        "Add the header to the workflow's HTTP action or credential.",
+    ),
+    Code.CREDENTIAL_WRONG: Entry(
+        Family.REJECTED,
+        401,
+        "The credential or signature does not match",
+        "Compare the secret on both sides; a signature is made over the raw body bytes.",
+    ),
+    Code.CREDENTIAL_MALFORMED: Entry(
+        Family.REJECTED,
+        401,
+        "The credential or signature cannot be read",
+        "Check encoding and prefix of the header against the source's settings.",
+    ),
+    Code.TIMESTAMP_MISSING: Entry(
+        Family.REJECTED,
+        401,
+        "The timestamp header is missing",
+        "Send the timestamp header named in the source's settings.",
+    ),
+    Code.TIMESTAMP_MALFORMED: Entry(
+        Family.REJECTED,
+        401,
+        "The timestamp cannot be read",
+        "Send Unix time in the unit that the source's settings name.",
+    ),
+    Code.TIMESTAMP_TOO_OLD: Entry(
+        Family.REJECTED,
+        401,
+        "The timestamp is too old",
+        "Check the sender's clock; a delivery replayed later must be signed anew.",
+    ),
+    Code.TIMESTAMP_IN_FUTURE: Entry(
+        Family.REJECTED, 401, "The timestamp lies in the future", "Check the clocks of both sides."
+    ),
+    Code.BODY_UNREADABLE: Entry(
+        Family.REJECTED,
+        400,
+        "The body is not JSON in UTF-8",
+        "Escape values that the template inserts, for instance with ?json_string.",
+    ),
+    Code.BODY_DUPLICATE_KEY: Entry(
+        Family.REJECTED, 400, "The body names a key twice", "Remove the second occurrence from the body template."
+    ),
+    Code.BODY_NOT_AN_OBJECT: Entry(Family.REJECTED, 400, "The body is not a JSON object", "Send one object per call."),
+    Code.TEMPLATE_UNRENDERED: Entry(
+        Family.REJECTED,
+        422,
+        "A template placeholder was not rendered",
+        "Correct the placeholder in the workflow's body template.",
+    ),
+    Code.FIELD_INVALID: Entry(
+        Family.REJECTED,
+        422,
+        "A field has a value of the wrong kind",
+        "Compare the field with the body contract in docs/onetrust.md.",
+    ),
+    Code.REQUEST_ID_MISSING: Entry(
+        Family.REJECTED,
+        422,
+        "Neither subTaskId nor requestQueueRefId is given",
+        "Add one of them to the body template.",
+    ),
+    Code.IDENTITY_MISSING: Entry(
+        Family.REJECTED, 422, "No identifier with a value is given", "Add at least one identifier to the body template."
+    ),
+    Code.ROUTE_UNKNOWN: Entry(
+        Family.REJECTED, 404, "There is nothing at this address", "Callbacks go to /webhooks/<source>."
+    ),
+    Code.METHOD_NOT_ALLOWED: Entry(
+        Family.REJECTED,
+        405,
+        "This address does not take that method",
+        "Deliveries are POSTed; a GET is the connection test.",
+    ),
+    Code.INTERNAL_ERROR: Entry(
+        Family.DEFECT,
+        500,
+        "The connector has a defect",
+        "Nothing was accepted; report it with the log record of that time.",
+    ),
+    Code.EVENT_CONFLICT: Entry(
+        Family.REJECTED,
+        409,
+        "This eventId was seen before with other content",
+        "Give each event its own eventId; a retry repeats the same bytes.",
+    ),
+    Code.REQUEST_FINISHED: Entry(
+        Family.REJECTED,
+        409,
+        "The request is finished and this call adds identifiers to it",
+        "Create a new subtask for the further identifiers.",
+    ),
+    Code.STORE_UNAVAILABLE: Entry(
+        Family.TEMPORARY,
+        503,
+        "The delivery could not be stored",
+        "The sender repeats it; check the store with /health/ready.",
+    ),
+    Code.STORE_OUTDATED: Entry(
+        Family.MISCONFIGURED, 503, "The store's schema is not current", "Run `connector db upgrade`."
+    ),
+    Code.WORKER_ALREADY_RUNNING: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "Another worker holds this store",
+        "Stop the other worker; the embedded engine runs exactly one.",
+    ),
+    Code.ENGINE_MISMATCH: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The store does not fit the engine",
+        "Use the engine that docs/configuration.md names for this store URL.",
+    ),
+    Code.CONFIG_INVALID: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The configuration is not valid",
+        "Mend every line listed; `connector config check` shows them again.",
+    ),
+    Code.REQUEST_UNKNOWN: Entry(
+        Family.REJECTED, 0, "No request with this id", "List the requests with `connector status`."
+    ),
+    Code.ILLEGAL_MOVE: Entry(
+        Family.DEFECT,
+        0,
+        "A state change outside the table of moves",
+        "Report it with the log record; nothing was changed.",
+    ),
+    Code.REMOTE_UNREACHABLE: Entry(
+        Family.TEMPORARY,
+        0,
+        "The remote system could not be reached",
+        "It is tried again; check the network and the configured address if it lasts.",
+    ),
+    Code.REMOTE_FAULT: Entry(
+        Family.TEMPORARY,
+        0,
+        "The remote system reported a fault of its own",
+        "It is tried again; ask the vendor if it lasts.",
+    ),
+    Code.REMOTE_ANSWER_UNREADABLE: Entry(
+        Family.TEMPORARY,
+        0,
+        "The remote system's answer could not be understood",
+        "It is tried again; keep the correlation id for the vendor's support.",
+    ),
+    Code.REMOTE_RATE_LIMITED: Entry(
+        Family.TEMPORARY,
+        0,
+        "The remote system asks us to slow down",
+        "Nothing to do; lower requests_per_second if it lasts.",
+    ),
+    Code.REMOTE_REFUSED: Entry(
+        Family.REFUSED, 0, "The remote system refused the call", "Read the reason in `connector show ID`."
+    ),
+    Code.REMOTE_NOT_FOUND: Entry(
+        Family.REFUSED,
+        0,
+        "The remote system does not know this",
+        "Check the id, the account and the organization of the credential.",
+    ),
+    Code.REMOTE_TOO_LARGE: Entry(
+        Family.REFUSED,
+        0,
+        "The remote system says that the call is too large",
+        "Lower batch_max_values or batch_max_bytes.",
+    ),
+    Code.REMOTE_NAME_UNKNOWN: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The remote system does not know a name that the configuration gives",
+        "Compare host, base_url, account_id and the mapping's tables with the remote system.",
+    ),
+    Code.TOKEN_REFUSED: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The remote system refused our credential",
+        "Renew the token; work waits and goes on by itself.",
+    ),
+    Code.PERMISSION_MISSING: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "Our credential lacks a permission",
+        "Grant the permission named in the guide of that system; check IP restrictions.",
+    ),
+    Code.DELETION_API_NOT_ANSWERED: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The account does not answer the configured deletion API",
+        "Set deletion_api of the account to the other value.",
+    ),
+    Code.SUBTASK_NOT_IDENTIFIED: Entry(
+        Family.REFUSED,
+        0,
+        "The subtask to report on cannot be told for certain",
+        "Send subTaskId in the callback, or set subtask_name of the source.",
+    ),
+}

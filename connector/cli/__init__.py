@@ -1,0 +1,1 @@
+"""The `connector` command. Commands are thin: they read options, call the product and print."""

@@ -1,0 +1,57 @@
+"""What a command gets: the configuration, loaded when it is asked for, and one way to print."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import click
+
+from connector.clock import Clock, SystemClock
+from connector.config import Config
+from connector.services.site import Site
+from connector.wiring import OVERRIDES_VARIABLE, build_site, load_config
+
+
+class Context:
+    """The shared state of one command.
+
+    Args:
+        config_path: the configuration file.
+        overrides: `PATH=VALUE` each, on top of the file.
+    """
+
+    def __init__(self, config_path: str, overrides: tuple[str, ...]) -> None:
+        self.config_path = config_path
+        self.overrides = overrides
+        self.clock: Clock = SystemClock()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment under which a child process sees the same configuration."""
+        inherited = json.loads(os.environ.get(OVERRIDES_VARIABLE, "[]"))
+        return {
+            **os.environ,
+            "CONNECTOR_CONFIG": self.config_path,
+            OVERRIDES_VARIABLE: json.dumps([*inherited, *self.overrides]),
+        }
+
+    @cached_property
+    def config(self) -> Config:
+        """The validated configuration; raises `Misconfigured` with every problem."""
+        return load_config(self.environment)
+
+    def site(self, role: str = "cli") -> Site:
+        """Build what services work with."""
+        return build_site(self.config, role=role)
+
+
+def print_json(value: Mapping[str, Any] | list[Any]) -> None:
+    """Print a value for a machine: one JSON document, times in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True, default=str, ensure_ascii=False))
+
+
+pass_context = click.make_pass_decorator(Context)

@@ -1,0 +1,187 @@
+"""Look, change nothing: `status`, `show ID`, `map FILE`. No command prints an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from connector.cli.context import Context, pass_context, print_json
+from connector.codes import Code
+from connector.errors import Rejected
+from connector.mapping.apply import apply_rules
+from connector.services.site import SourceWork
+from connector.states import IdentityState
+from connector.store import overview as store_overview
+from connector.store import schema
+from connector.wiring import open_database
+
+as_json = click.option("--json", "machine", is_flag=True, help="Print JSON for a machine.")
+
+
+def grid(title: str, headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
+    """Return a table for the terminal; missing values are shown as a dash."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    return table
+
+
+def plain(value: Any) -> str:
+    """Return a cell's text."""
+    if value in {None, ""}:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}Z"
+    return str(value)
+
+
+@click.command()
+@as_json
+@pass_context
+def status(context: Context, machine: bool) -> None:
+    """Show how many requests, targets and reports are in which state, and what needs attention."""
+    with open_database(context.config) as database:
+        schema.require_current(database)
+        with database.read() as connection:
+            seen = store_overview.overview(connection, context.clock.now())
+    if machine:
+        print_json(asdict(seen))
+        return
+    console = Console()
+    for title, counts in (
+        ("Requests", seen.requests),
+        ("Targets", seen.targets),
+        ("Submissions", seen.submissions),
+        ("Operations at Lytics", seen.operations),
+        ("Reports", seen.reports),
+    ):
+        console.print(grid(title, ("state", "number"), sorted(counts.items())))
+    for line in attention(seen):
+        console.print(line)
+
+
+def attention(seen: store_overview.Overview) -> list[str]:
+    """Return what a person should look at, most pressing first."""
+    lines = []
+    if seen.late:
+        lines.append(f"{seen.late} open requests are past their due date")
+    lines.extend(f"{number} requests are held: {reason}" for reason, number in sorted(seen.held_by_reason.items()))
+    if dead := seen.reports.get("dead"):
+        lines.append(f"{dead} reports were given up; `connector show ID` says why")
+    if conflicts := seen.reports.get("conflict"):
+        lines.append(f"{conflicts} requests were decided at the source meanwhile; nothing was overwritten")
+    if unknown := seen.submissions.get("unknown"):
+        lines.append(f"{unknown} bulk calls have an unknown outcome and are being looked into")
+    if seen.due_within_7_days:
+        lines.append(f"{seen.due_within_7_days} open requests are due within 7 days")
+    return lines or ["nothing needs attention"]
+
+
+@click.command()
+@click.argument("name", metavar="ID")
+@as_json
+@pass_context
+def show(context: Context, name: str, machine: bool) -> None:
+    """Show one request: its history, identities by kind, targets, operations and reports.
+
+    ID is our request id (or its beginning), or the subtask or reference id of the source.
+    """
+    with open_database(context.config) as database, database.read() as connection:
+        found = store_overview.find(connection, name)
+        if len(found) != 1:
+            raise Rejected(Code.REQUEST_UNKNOWN, "several begin like this" if found else "")
+        dossier = store_overview.dossier(connection, found[0])
+    if machine:
+        print_json({"request": store_overview.as_dict(found[0]), **_rows(dossier)})
+        return
+    console = Console()
+    one = dossier.request
+    console.print(f"[bold]{one.id}[/] from {one.source}: [bold]{one.state}[/] {one.reason}")
+    due = f"due {plain(one.due_at)} ({one.due_basis})"
+    console.print(f"received {plain(one.received_at)}, {due}, attempt {one.attempt}")
+    console.print(", ".join(f"{key} {value}" for key, value in sorted(one.external.items())))
+    console.print(grid("History", ("at", "state", "reason"), ((h.at, h.state, h.reason) for h in dossier.history)))
+    console.print(
+        grid("Identities", ("kind", "state", "reason"), ((i.kind, i.state, i.reason) for i in dossier.identities))
+    )
+    console.print(
+        grid(
+            "Targets",
+            ("field", "state", "reason", "known before", "tries", "operation at Lytics", "its state"),
+            (
+                (f"{t.lytics_table}.{t.field}", t.state, t.reason, t.known_before, t.tries, t.remote_id, t.word)
+                for t in dossier.targets
+            ),
+        )
+    )
+    console.print(
+        grid(
+            "Reports",
+            ("created", "status", "state", "tries", "reason", "comment"),
+            ((r.created_at, r.status, r.state, r.tries, r.reason, r.comment) for r in dossier.reports),
+        )
+    )
+
+
+def _rows(dossier: store_overview.Dossier) -> dict[str, Any]:
+    return {
+        name: [store_overview.as_dict(row) for row in getattr(dossier, name)]
+        for name in ("history", "deliveries", "identities", "targets", "reports")
+    }
+
+
+@click.command("map")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", "source_name", help="The source whose rules apply; not needed if there is only one.")
+@as_json
+@pass_context
+def map_file(context: Context, file: Path, source_name: str | None, machine: bool) -> None:
+    """Show what the payload in FILE would map to. Nothing is stored, sent or deleted."""
+    source = pick_source(context, source_name)
+    call = source.dialect.parse(file.read_bytes())
+    result = apply_rules(source.rules, call.identities)
+    rows = [
+        {
+            "kind": identity.kind,
+            "state": mapped.state.value,
+            "reason": str(mapped.reason),
+            "targets": [f"{one.table}.{one.field}" for one in mapped.targets],
+        }
+        for identity, mapped in zip(call.identities, result.mapped, strict=True)
+    ]
+    if machine:
+        counts = {state.value: result.count(state) for state in IdentityState if state is not IdentityState.RECEIVED}
+        print_json({"identities": rows, "counts": counts, "hold_reason": str(result.hold_reason)})
+        return
+    console = Console()
+    console.print(
+        grid(
+            f"What {file.name} maps to",
+            ("kind", "state", "reason", "Lytics fields"),
+            ((row["kind"], row["state"], row["reason"], ", ".join(row["targets"])) for row in rows),
+        )
+    )
+    verdict = f"held: {result.hold_reason}" if result.hold_reason else "queued for deletion"
+    console.print(f"The request would be {verdict}.")
+
+
+def pick_source(context: Context, name: str | None) -> SourceWork:
+    """Return the named source, or the only one."""
+    sources = context.site().sources
+    if name is None and len(sources) == 1:
+        return next(iter(sources.values()))
+    if name is None or name not in sources:
+        raise click.UsageError(f"--source must be one of: {', '.join(sorted(sources))}")
+    return sources[name]
+
+
+COMMANDS = (status, show, map_file)

@@ -1,0 +1,82 @@
+"""Rehearse: `sandbox` serves the fakes, `send` signs a sample or a file and posts it to a running receiver."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from connector.cli.context import Context, pass_context
+from connector.cli.sign import headers_for
+from connector.wiring import loopback_client
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", "source_name", help="The source to send to; not needed if there is only one.")
+@click.option("--email", default="sample@example.com", show_default=True, help="The identity in the sample.")
+@click.option("--test", "test_only", is_flag=True, help="Only the connection test: an authenticated GET.")
+@pass_context
+def send(context: Context, file: Path | None, source_name: str | None, email: str, test_only: bool) -> None:
+    """Sign FILE, or a made-up sample, as the source would, and post it to the running receiver."""
+    config = context.config
+    names = sorted(config.sources)
+    if source_name is None and len(names) == 1:
+        source_name = names[0]
+    if source_name not in config.sources:
+        raise click.UsageError(f"--source must be one of: {', '.join(names)}")
+    body = b"" if test_only else file.read_bytes() if file else sample(email)
+    headers = headers_for(config.sources[source_name].verify, body, context.clock.now())
+    client = loopback_client(f"http://{config.server.host}:{config.server.port}")
+    method = "GET" if test_only else "POST"
+    answer = client.request(method, f"/webhooks/{source_name}", headers=headers, content=body)
+    click.echo(f"{answer.status} {answer.body.decode(errors='replace').strip()}")
+    sys.exit(0 if answer.status < 300 else 1)  # noqa: PLR2004 - 2xx
+
+
+def sample(email: str, new_uuid: Callable[[], uuid.UUID] = uuid.uuid4) -> bytes:
+    """Return a made-up delivery in the published body contract, with fresh ids."""
+    return json.dumps(
+        {
+            "schema": "consent-connector/v1",
+            "event": "dsar.subtask.created",
+            "eventId": str(new_uuid()),
+            "subTaskId": str(new_uuid()),
+            "requestTypes": ["Data Deletion"],
+            "countryCode": "DE",
+            "identifiers": {"email": email},
+        }
+    ).encode()
+
+
+@click.command()
+@click.option("--lytics-port", default=8091, show_default=True)
+@click.option("--onetrust-port", default=8092, show_default=True)
+@click.option("--receiver", default="", help="Where the fake OneTrust sends its callbacks.")
+@click.option("--people", default=20, show_default=True, help="How many people and requests to make up.")
+@click.option("--finish-after", "finish_after_s", default=5.0, show_default=True, help="Seconds a deletion takes.")
+def sandbox(lytics_port: int, onetrust_port: int, receiver: str, people: int, finish_after_s: float) -> None:
+    """Serve a fake Lytics and a fake OneTrust on loopback, to rehearse with."""
+    from connector.sandbox.serve import serve
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    serve(
+        lytics_port,
+        onetrust_port,
+        receiver,
+        people=people,
+        finish_after_s=finish_after_s,
+        stop=stop,
+        ready=lambda lytics, onetrust: click.echo(f"lytics {lytics.url}\nonetrust {onetrust.url}"),
+    )
+
+
+COMMANDS = (send, sandbox)

@@ -1,0 +1,129 @@
+"""Processes: `run` (web and worker together), `web`, `worker`, and `db upgrade`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import click
+
+from connector.cli.context import Context, pass_context
+from connector.engine.embedded import EmbeddedEngine
+from connector.store import schema
+from connector.wiring import open_database
+
+# Seconds that a child gets to finish what is in hand before it is killed.
+GRACE_S = 30.0
+_LOOK_S = 0.2
+
+
+def web_command(context: Context) -> list[str]:
+    """Return the command line of the web server; the Procfile has the same for a fixed configuration."""
+    server = context.config.server
+    return [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--factory",
+        "--host",
+        server.host,
+        "--port",
+        str(server.port),
+        "--workers",
+        "1",
+        "--blocking-threads",
+        str(server.threads),
+        "--backpressure",
+        str(max(64, server.threads * 4)),
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "connector.wsgi:create_app",
+    ]
+
+
+@click.command()
+@pass_context
+def web(context: Context) -> None:
+    """Receive deliveries (a production WSGI server)."""
+    _require_schema(context)
+    arguments = web_command(context)
+    os.execve(arguments[0], arguments, context.environment)  # noqa: S606 - our own interpreter, no shell
+
+
+@click.command()
+@pass_context
+def worker(context: Context) -> None:
+    """Carry requests on: map, submit, follow, confirm, report. One process per store."""
+    _require_schema(context)
+    site = context.site(role="worker")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: site.stop.set())
+    EmbeddedEngine(site, context.config.engine.tick_s).run()
+
+
+@click.command()
+@pass_context
+def run(context: Context) -> None:
+    """Run web and worker together on one machine; the schema is brought up to date first."""
+    with open_database(context.config) as database:
+        schema.upgrade(database)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    server = context.config.server
+    click.echo(f"receiving on http://{server.host}:{server.port}/webhooks/<source>; stop with Ctrl-C")
+    sys.exit(supervise(context, stop))
+
+
+def supervise(context: Context, stop: threading.Event) -> int:
+    """Run both processes until asked to stop or one of them ends; return the exit status.
+
+    One that ends by itself takes the other along, so that whatever supervises us sees it and starts both again.
+    """
+    command = [sys.executable, "-m", "connector"]
+    children = [
+        subprocess.Popen([*command, name], env=context.environment, start_new_session=True)  # noqa: S603 - our own
+        for name in ("web", "worker")
+    ]
+    while not stop.is_set() and all(child.poll() is None for child in children):
+        stop.wait(_LOOK_S)
+    by_itself = not stop.is_set()
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + GRACE_S
+    for child in children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    return 1 if by_itself else 0
+
+
+@click.group()
+def db() -> None:
+    """The store's schema."""
+
+
+@db.command("upgrade")
+@pass_context
+def db_upgrade(context: Context) -> None:
+    """Bring the schema up to date; safe to repeat."""
+    with open_database(context.config) as database:
+        before, after = schema.upgrade(database)
+    click.echo(f"schema {before or 'none'} → {after}" if before != after else f"schema {after} is current")
+
+
+def _require_schema(context: Context) -> None:
+    with open_database(context.config) as database:
+        schema.require_current(database)
+
+
+COMMANDS = (run, web, worker, db)

@@ -1,0 +1,8 @@
+"""The configuration: one TOML file, read once, checked as a whole, all problems told together; secrets by reference."""
+
+from __future__ import annotations
+
+from connector.config.load import Config, load
+from connector.config.schema import schema
+
+__all__ = ["Config", "load", "schema"]

@@ -1,0 +1,203 @@
+"""The tables of the configuration file. Every field says what it means, with its unit in its name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from connector.config.fields import (
+    HostName,
+    KeyRef,
+    LoopbackUrl,
+    LyticsTokenRef,
+    PlatformName,
+    RemoteUrl,
+    Section,
+    StoreUrl,
+    StrongSecretRef,
+    TextOrRef,
+)
+from connector.config.verify_models import Check
+from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
+from connector.policy.deadlines import Regulation
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+
+
+class ServerSettings(Section):
+    """The receiver."""
+
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8080, ge=1, le=65_535, description="The port to listen on.")
+    threads: int = Field(16, ge=1, le=256, description="Deliveries that are handled at the same time.")
+    max_body_bytes: int = Field(
+        262_144, ge=1024, le=10_485_760, description="Larger deliveries are answered 413, in bytes."
+    )
+
+
+class StoreSettings(Section):
+    """Where everything is kept."""
+
+    url: StoreUrl = Field(
+        description="`sqlite:///PATH` (relative to this file) or `postgresql://USER@HOST/NAME`, or a reference to it; "
+        "a URL with a password belongs behind a reference."
+    )
+    pseudonym_key: KeyRef = Field(
+        description="The key of the hashes under which identities are looked up: a reference to at least 32 random "
+        "bytes. Keep it: with another key, earlier identities are not recognised."
+    )
+
+
+class EngineSettings(Section):
+    """The worker."""
+
+    tick_s: Seconds = Field(5.0, description="Seconds between two looks for work.")
+    map_budget: int = Field(500, ge=1, description="Requests mapped in one run.")
+    lookup_budget: int = Field(500, ge=1, description="Look-ups in one run, per account.")
+    poll_budget: int = Field(200, ge=1, description="Operations asked about in one run, per account.")
+    report_budget: int = Field(100, ge=1, description="Reports sent in one run, per source.")
+
+
+class LogSettings(Section):
+    """The log on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level that is written.")
+    format: Literal["json", "console"] = Field("json", description="One JSON document per line, or text for people.")
+
+
+class BodySettings(Section):
+    """What the keys of an identity-delete call are named; Lytics does not publish them."""
+
+    table_key: str = Field("table", min_length=1, description="The key that names the table.")
+    field_key: str = Field("field", min_length=1, description="The key that names the field.")
+    values_key: str = Field("values", min_length=1, description="The key that holds the list of values.")
+
+
+class AccountSettings(Section):
+    """A Lytics account."""
+
+    base_url: RemoteUrl = Field("https://api.lytics.io", description="The address of the Lytics API.")
+    token: LyticsTokenRef = Field(description="A reference to the access token, which needs Entity: Delete.")
+    account_id: str = Field("", description="Sent with every call if given; else the token's default account.")
+    deletion_api: Literal["identity-delete", "identity-queue"] = Field(
+        "identity-delete", description="Which of the two deletion APIs the account answers."
+    )
+    look_up: Literal["before_and_after", "after", "off"] = Field(
+        "before_and_after",
+        description="When people are looked up. Before tells who was known at all; after confirms that they are gone.",
+    )
+    look_up_call: Literal["post", "get"] = Field(
+        "post", description="How people are looked up; `get` puts the identity into the URL."
+    )
+    requests_per_second: float = Field(5.0, gt=0, le=1000, description="Calls per second to this account.")
+    concurrency: int = Field(2, ge=1, le=16, description="Calls to this account at the same time.")
+    timeout_s: Seconds = Field(30.0, description="Seconds to wait for an answer.")
+    batch_max_values: int = Field(1000, ge=1, le=10_000, description="Most values in one bulk call.")
+    batch_max_bytes: int = Field(400_000, ge=1024, le=10_000_000, description="Most bytes of one bulk call's body.")
+    batch_wait_s: float = Field(
+        0.0, ge=0, le=86_400, description="Seconds that the oldest value may wait so that a bulk call fills."
+    )
+    poll_first_s: Seconds = Field(60.0, description="Seconds until the first question after a submission.")
+    poll_factor: float = Field(2.0, ge=1, le=10, description="How the interval between two questions grows.")
+    poll_max_s: Seconds = Field(21_600.0, description="The longest interval between two questions, in seconds.")
+    confirm_first_s: Seconds = Field(30.0, description="Seconds from Lytics' `finished` to the first look-up.")
+    confirm_for_s: Seconds = Field(
+        86_400.0,
+        description="Seconds for which a profile that is still there is looked up again before it counts as failed.",
+    )
+    warn_after_days: float = Field(14.0, gt=0, le=365, description="Days after which a running deletion is warned of.")
+    unknown_wait_s: Seconds = Field(
+        900.0,
+        description="Seconds for which a call whose outcome was lost is searched for at Lytics before it may be repeated.",
+    )
+    body: BodySettings = Field(default_factory=BodySettings, description="Key names of an identity-delete call.")
+
+
+class TargetSettings(Section):
+    """One Lytics field that a kind of identity maps to."""
+
+    table: str = Field(description="The Lytics table, normally `user`.")
+    field: str = Field(description="The identity field.")
+    steps: tuple[str, ...] = Field((), description="Normalising steps, in order.")
+    optional: bool = Field(
+        False, description="Whether a value that fails here may be skipped if another field takes it."
+    )
+    max_bytes: int = Field(DEFAULT_MAX_BYTES, description="The longest value, in bytes of UTF-8.")
+    junk: tuple[str, ...] = Field(tuple(sorted(DEFAULT_JUNK)), description="Words that are no identity.")
+    pattern: str | None = Field(None, description="A regular expression that the whole value must match.")
+
+
+class RuleSettings(Section):
+    """What becomes of one kind of identity."""
+
+    kinds: tuple[str, ...] = Field(min_length=1, description="The source's labels of this kind of identity.")
+    required: bool = Field(False, description="Whether a request without such an identity is held.")
+    targets: tuple[TargetSettings, ...] = Field(min_length=1, description="The Lytics fields that hold it.")
+
+    def rule(self) -> Rule:
+        """Return the rule as the mapping knows it."""
+        targets = (
+            TargetRule(one.table, one.field, one.steps, one.optional, one.max_bytes, frozenset(one.junk), one.pattern)
+            for one in self.targets
+        )
+        return Rule(self.kinds, tuple(targets), self.required)
+
+
+class ResolutionSettings(Section):
+    """OneTrust resolution ids by outcome; empty for none."""
+
+    completed: str = Field("", pattern=r"^$|^[0-9a-fA-F-]{36}$", description="Resolution of a completed erasure.")
+    rejected: str = Field("", pattern=r"^$|^[0-9a-fA-F-]{36}$", description="Resolution of a refused request.")
+
+
+class ReportSettings(Section):
+    """Where completion is reported to, and with which credential."""
+
+    host: HostName = Field(
+        "", description="The host name of the OneTrust tenant.", examples=["example.my.onetrust.com"]
+    )
+    base_url: LoopbackUrl = Field("", description="Instead of host, for rehearsals on a loopback address.")
+    client_id: TextOrRef = Field(
+        min_length=1, description="The client id of a OneTrust client credential, or a reference to it."
+    )
+    client_secret: StrongSecretRef = Field(description="A reference to its client secret.")
+    token_encoding: Literal["multipart", "form"] = Field(
+        "multipart", description="How the token endpoint is called: as documented, or as a form."
+    )
+    subtask_name: str = Field(
+        "", description="The exact name of our system subtask, for callbacks that carry only the request's reference."
+    )
+    requests_per_second: float = Field(5.0, gt=0, le=1000, description="Calls per second to OneTrust.")
+    timeout_s: Seconds = Field(30.0, description="Seconds to wait for an answer.")
+    resolutions: ResolutionSettings = Field(
+        default_factory=ResolutionSettings, description="Resolution ids to send along."
+    )
+
+    @model_validator(mode="after")
+    def _one_address(self) -> ReportSettings:
+        if bool(self.host) == bool(self.base_url):
+            raise ValueError("expected exactly one of host and base_url")
+        return self
+
+
+class SourceSettings(Section):
+    """A connection from a consent platform."""
+
+    platform: PlatformName = Field(description="The platform's dialect.")
+    account: Name = Field(description="The Lytics account in which its requests are carried out.")
+    enabled: bool = Field(True, description="Whether deliveries are accepted.")
+    max_deliveries_per_minute: int = Field(
+        6000, ge=1, le=1_000_000, description="More are answered 429, per web process."
+    )
+    deletion_types: tuple[str, ...] = Field(
+        ("Data Deletion",), min_length=1, description="The request types that mean erasure, as the source words them."
+    )
+    allow_test_requests: bool = Field(False, description="Whether requests marked as a test are carried out.")
+    regulation: Regulation | None = Field(None, description="The law whose period applies; else by country.")
+    default_region: str | None = Field(None, description="Country code for phone numbers without one, such as `DE`.")
+    ignore_kinds: tuple[str, ...] = Field((), description="Kinds of identity that may stay unmapped.")
+    verify: tuple[Check, ...] = Field(min_length=1, description="The checks of a delivery; all have to pass.")
+    mapping: tuple[RuleSettings, ...] = Field(min_length=1, description="What becomes of each kind of identity.")
+    report: ReportSettings = Field(description="Where completion is reported to.")

@@ -1,0 +1,1 @@
+"""Keyed hashes and, beside them, whatever else the product does with keys."""

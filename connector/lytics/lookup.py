@@ -1,0 +1,76 @@
+"""Is somebody there? The look-up of one value, and what its answers can and cannot tell.
+
+`ABSENT` ends a deletion, so it is said only on Lytics' own word about the value. Everything else that is not a profile
+is `UNKNOWN`, and a wrong table or account is an operator's matter: it would make everybody look absent.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from connector.errors import Temporary
+from connector.lytics.client import LyticsClient, Purpose, name_fault
+from connector.lytics.wire import fault_of, object_of
+from connector.model import Presence
+from connector.outbound import Answer
+from connector.private import Private
+
+_NOT_FOUND = 404
+
+
+class LookUpCall(StrEnum):
+    """Which of the two documented calls is made."""
+
+    POST = "post"  # the value travels in the body
+    GET = "get"  # the value travels in the URL, and so in other people's access logs
+
+
+class LookUp:
+    """Fulfils `ports.Profiles`."""
+
+    def __init__(self, client: LyticsClient, call: LookUpCall = LookUpCall.POST) -> None:
+        self._client = client
+        self._call = call
+
+    def look_up(self, table: str, field: str, value: Private) -> Presence:
+        text = value.reveal()
+        if self._call is LookUpCall.GET:
+            answer = self._ask("GET", table, field, text)
+        else:
+            # Specification and vendor tools disagree about `key` and `field`: both are sent.
+            answer = self._ask("POST", "lookup", json={"table": table, "key": field, "field": field, "value": text})
+        return _missing(answer) if answer.status == _NOT_FOUND else _found(answer)
+
+    def _ask(self, method: str, *path: str, json: object = None) -> Answer:
+        return self._client.call(Purpose.LOOK_UP, method, "identity", *path, json=json, accept=(_NOT_FOUND,))
+
+
+def _missing(answer: Answer) -> Presence:
+    fault = fault_of(answer)
+    if (wrong := name_fault(fault)) is not None:
+        raise wrong
+    return Presence.ABSENT if fault.is_v2 else Presence.UNKNOWN
+
+
+def _found(answer: Answer) -> Presence:
+    try:
+        body = object_of(answer)
+    except Temporary:
+        return Presence.UNKNOWN
+    data = body.get("data")
+    message = str(body.get("message", "")).strip().lower()
+    if _is_placeholder(data):
+        # The older API answers 200 with this for an unknown person, but also when it ran out of time.
+        return Presence.UNKNOWN if "timed out" in message else Presence.ABSENT
+    if isinstance(data, dict) and any(data.values()):
+        return Presence.PRESENT
+    return Presence.ABSENT if message == "not found" else Presence.UNKNOWN
+
+
+def _is_placeholder(data: Any) -> bool:
+    """Say whether `data` is the older API's filler: nothing but the segment `not_found`."""
+    if not isinstance(data, dict) or set(data) != {"segments"}:
+        return False
+    segments = data["segments"]
+    return isinstance(segments, list) and "not_found" in segments

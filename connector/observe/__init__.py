@@ -1,0 +1,1 @@
+"""What the product tells operators about itself; never about a person."""

@@ -1,0 +1,47 @@
+"""What the source is told in words: counts and times, never personal data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from connector.mapping.reasons import HoldReason
+from connector.model import MappingResult
+from connector.policy.outcome import Counts, describe
+from connector.states import IdentityState, RequestState
+
+REFUSALS: Final = {
+    "test_request": "This is a test request; nothing was deleted.",
+    "not_an_erasure": "None of the request types is one of the configured deletion types; nothing was deleted.",
+}
+
+HOLDS: Final = {
+    HoldReason.UNMAPPED_IDENTITY: "no rule names the kind of at least one identifier",
+    HoldReason.REJECTED_IDENTITY: "the value of at least one identifier is not usable",
+    HoldReason.REQUIRED_IDENTITY_MISSING: "an identifier that the rules require is missing",
+    HoldReason.NOTHING_MAPPED: "no identifier could be mapped",
+}
+
+
+def in_progress(result: MappingResult) -> str:
+    """Return the comment for a request that was accepted; it says so if the request is held."""
+    mapped = result.count(IdentityState.MAPPED)
+    opening = f"Erasure accepted: {len(result.mapped)} identities received, {mapped} mapped to Lytics."
+    if not result.hold_reason:
+        return opening
+    return f"{opening} Held for review before anything is deleted: {HOLDS[HoldReason(result.hold_reason)]}."
+
+
+def rejected(reason: str) -> str:
+    """Return the comment for a request that was refused before anything was deleted."""
+    return f"Erasure not carried out. {REFUSALS[reason]}"
+
+
+def finished(state: RequestState, counts: Counts, received_at: datetime, now: datetime) -> str:
+    """Return the comment for a request at its end."""
+    nobody = " Lytics held no profile for this person." if 0 < counts.targets == counts.not_found else ""
+    return f"{describe(counts, state)}{nobody} Received {_at(received_at)}, finished {_at(now)}."
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,64 @@
+"""Look people up before anything is deleted: only this tells, per identity, whether Lytics knew anyone by it.
+
+A deletion is submitted whatever the look-up says: absence from a look-up is not proof, and a profile may be on its way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+
+from connector.errors import Misconfigured, Temporary
+from connector.model import Presence, Target
+from connector.services.site import AccountWork, LookUp, Site, call_each
+from connector.states import TargetState
+from connector.store import targets
+
+# After so many failed look-ups the deletion goes ahead without one: the deadline is legal, the look-up is not.
+_MOST_LOOKS = 5
+
+
+def look_up_before(site: Site) -> bool:
+    """Look up queued targets; say whether there may be more."""
+    accounts = [one for one in site.active_accounts() if one.look_up is LookUp.BEFORE_AND_AFTER]
+    more = [_look_up_account(site, account) for account in accounts]
+    return any(more)
+
+
+def _look_up_account(site: Site, account: AccountWork) -> bool:
+    limit = site.budgets.look_up
+    with site.database.read() as connection:
+        rows = targets.to_look_up_before(connection, account.name, site.clock.now(), limit)
+    by_value = defaultdict(list)
+    for row in rows:
+        by_value[Target(row.lytics_table, row.field, row.value)].append(row)
+    answers = call_each(list(by_value), ask(account), account.concurrency, site.stop)
+    for one in answers:
+        if isinstance(one[1], Misconfigured):
+            site.pause_account(account, one[1])
+    found: dict[Presence, list[str]] = defaultdict(list)
+    again: list[str] = []
+    for target, answer in answers:
+        members = by_value[target]
+        if isinstance(answer, Presence):
+            found[answer] += [one.id for one in members]
+        elif isinstance(answer, Temporary) and members[0].looks < _MOST_LOOKS:
+            again += [one.id for one in members]
+        elif not isinstance(answer, Misconfigured):
+            found[Presence.UNKNOWN] += [one.id for one in members]
+    now = site.clock.now()
+    with site.database.write() as connection:
+        for presence, ids in found.items():
+            targets.set_known_before(connection, ids, presence)
+        targets.look_again(connection, again, TargetState.QUEUED, now + timedelta(seconds=account.retry.first_s))
+    return len(rows) == limit and not site.pauses.hold(account.name, now)
+
+
+def ask(account: AccountWork) -> Callable[[Target], Presence]:
+    """Return the look-up of an account as a function of one target."""
+
+    def one(target: Target) -> Presence:
+        return account.profiles.look_up(target.table, target.field, target.value)
+
+    return one

@@ -1,0 +1,102 @@
+"""Map the identities of received requests to targets. What cannot be mapped is held, never silently narrowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connector.mapping.apply import apply_rules
+from connector.model import Identity, MappingResult, SourceStatus
+from connector.services import comments
+from connector.services.settle import settle
+from connector.services.site import Site, SourceWork
+from connector.states import FINISHED_REQUESTS, IdentityState, RequestState
+from connector.store import identities, reports, requests
+from connector.store.columns import AnyRow, Connection
+
+
+def map_requests(site: Site) -> bool:
+    """Map what is to be mapped, most urgent first; say whether there may be more."""
+    digests = {one.name: one.rules.digest for one in site.sources.values()}
+    with site.database.read() as connection:
+        rows = requests.to_map(connection, digests, site.budgets.map)
+    for row in rows:
+        if site.stop.is_set():
+            return False
+        with site.database.write() as connection:
+            state = _map_one(site, connection, row.id, site.clock.now())
+        if state is not None:
+            site.log.info("request_mapped", request_id=row.id, source=row.source, state=state)
+    return len(rows) == site.budgets.map
+
+
+def _map_one(site: Site, connection: Connection, request_id: str, now: datetime) -> RequestState | None:
+    """Map one request and return its new state; None if it was finished meanwhile."""
+    row = requests.lock(connection, request_id)
+    if row is None or row.state in FINISHED_REQUESTS:
+        return None
+    source = site.sources[row.source]
+    refusal = _refusal(source, row) if row.state is RequestState.RECEIVED else ""
+    if refusal:
+        requests.move_request(connection, row, RequestState.REJECTED, now, reason=refusal, finished_at=now)
+        comment = comments.rejected(refusal)
+        reports.owe(connection, row, attempt=row.attempt, status=SourceStatus.REJECTED, comment=comment, now=now)
+        return RequestState.REJECTED
+    known = identities.of_request(connection, request_id)
+    result = apply_rules(source.rules, [Identity(one.kind, one.value) for one in known])
+    started = _write_mapping(site, connection, row, known, result, now)
+    state = _next_state(row.state, result, started=started)
+    digest = source.rules.digest
+    if state is row.state:
+        requests.note_mapping(connection, request_id, reason=result.hold_reason, mapping_digest=digest)
+    else:
+        requests.move_request(connection, row, state, now, reason=result.hold_reason, mapping_digest=digest)
+    if not reports.has_progress(connection, request_id, row.attempt):
+        comment = comments.in_progress(result)
+        reports.owe(connection, row, attempt=row.attempt, status=SourceStatus.IN_PROGRESS, comment=comment, now=now)
+    settle(site, connection, [request_id], now)
+    return state
+
+
+def _refusal(source: SourceWork, row: AnyRow) -> str:
+    """Return why nothing may be deleted for a request; empty if it may."""
+    if row.is_test and not source.allow_test_requests:
+        return "test_request"
+    said = {plain(one) for one in row.request_types}
+    if said and not said & source.deletion_types:
+        return "not_an_erasure"
+    return ""
+
+
+def plain(request_type: str) -> str:
+    """Return a request type as it is compared: without case and spacing."""
+    return " ".join(request_type.casefold().split())
+
+
+def _write_mapping(
+    site: Site, connection: Connection, row: AnyRow, known: Sequence[AnyRow], result: MappingResult, now: datetime
+) -> bool:
+    """Write down what each identity became; say whether something of this request was submitted before.
+
+    Once something was submitted, what was mapped stays mapped as it was: only the others may change.
+    """
+    account = site.sources[row.source].account
+    started = not identities.forget_unsubmitted(connection, row.id)
+    new = []
+    for identity, mapped in zip(known, result.mapped, strict=True):
+        if started and identity.state is IdentityState.MAPPED:
+            continue
+        identities.record(connection, identity, mapped)
+        for target in mapped.targets:
+            scope = f"target:{account}:{target.table}:{target.field}"
+            new.append((identity.id, target, site.pseudonymiser.of(scope, target.value)))
+    identities.add_targets(connection, row, account, new, now)
+    return started
+
+
+def _next_state(old: RequestState, result: MappingResult, *, started: bool) -> RequestState:
+    if result.hold_reason:
+        return RequestState.HELD
+    if old is RequestState.RECEIVED or not started:
+        return RequestState.QUEUED
+    return RequestState.WORKING if old is RequestState.HELD else old

@@ -1,0 +1,95 @@
+"""Follow running operations to their end. Waiting never turns into success: only Lytics' own word ends one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from connector.errors import ConnectorError, Misconfigured, NotFound
+from connector.model import RemoteState, RemoteStatus
+from connector.policy.polling import next_look
+from connector.policy.retry import next_try
+from connector.services import operation as operation_end
+from connector.services.settle import settle
+from connector.services.site import AccountWork, Site, call_each
+from connector.states import OperationState, TargetState
+from connector.store import submissions, targets
+from connector.store.columns import AnyRow, Connection
+
+
+def poll(site: Site) -> bool:
+    """Ask about the operations that are due, oldest first; say whether there may be more."""
+    more = [_poll_account(site, account) for account in site.active_accounts()]
+    return any(more)
+
+
+def _poll_account(site: Site, account: AccountWork) -> bool:
+    limit = site.budgets.poll
+    with site.database.read() as connection:
+        rows = submissions.to_poll(connection, account.name, site.clock.now(), limit)
+
+    def ask(row: AnyRow) -> RemoteStatus:
+        return account.api.status(row.remote_id)
+
+    for row, answer in call_each(rows, ask, account.concurrency, site.stop):
+        if isinstance(answer, Misconfigured):
+            site.pause_account(account, answer)
+            return False
+        now = site.clock.now()
+        with site.database.write() as connection:
+            if isinstance(answer, RemoteStatus):
+                _take_status(site, connection, account, row, answer, now)
+            else:
+                _take_error(site, connection, account, row, answer, now)
+    return len(rows) == limit
+
+
+def _take_status(
+    site: Site, connection: Connection, account: AccountWork, row: AnyRow, status: RemoteStatus, now: datetime
+) -> None:
+    if status.state is RemoteState.RUNNING:
+        submissions.still_running(connection, row.id, next_look(row.polls + 1, now, account.polling), status=status)
+        if now - row.started_at > account.warn_after:
+            site.log.warning("operation_overdue", account=account.name, operation_id=row.id, state=status.word)
+        return
+    finished = status.state is RemoteState.FINISHED
+    new = OperationState.FINISHED if finished else OperationState.FAILED
+    if not submissions.end_operation(connection, row.id, new, now, status):
+        return
+    members = targets.of_operation(connection, row.id, TargetState.SUBMITTED)
+    if finished:
+        operation_end.finish(
+            connection,
+            account,
+            [one.id for one in members],
+            requested=status.requested,
+            deleted=status.deleted,
+            now=now,
+        )
+    else:
+        operation_end.submit_once_more(connection, account, members, now, reason="failed_at_lytics")
+    settle(site, connection, {one.request_id for one in members}, now)
+    site.log.info("operation_ended", account=account.name, operation_id=row.id, state=new, count=len(members))
+
+
+def _take_error(
+    site: Site, connection: Connection, account: AccountWork, row: AnyRow, error: ConnectorError, now: datetime
+) -> None:
+    if not isinstance(error, NotFound):
+        next_at = next_try(row.polls, error, now, site.rng, account.retry) or next_look(
+            row.polls + 1, now, account.polling
+        )
+        submissions.still_running(connection, row.id, next_at)
+        site.log.warning("poll_failed", account=account.name, operation_id=row.id, code=error.code)
+        return
+    # An id that Lytics gave us and now denies: it may not have spread yet, and it is never taken for deleted.
+    since = row.missing_since or now
+    if now - since < timedelta(seconds=account.lost_after_s):
+        submissions.still_running(
+            connection, row.id, next_look(row.polls + 1, now, account.polling), missing_since=since
+        )
+        return
+    if submissions.end_operation(connection, row.id, OperationState.LOST, now):
+        members = targets.of_operation(connection, row.id, TargetState.SUBMITTED)
+        operation_end.submit_once_more(connection, account, members, now, reason="lost_at_lytics")
+        settle(site, connection, {one.request_id for one in members}, now)
+        site.log.error("operation_lost", account=account.name, operation_id=row.id, count=len(members))

@@ -1,0 +1,53 @@
+"""A request is finished when everything asked for it is. Called in the commit that ends its last target."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+
+from connector.model import SourceStatus
+from connector.policy.outcome import Counts, outcome_of
+from connector.services import comments
+from connector.services.site import Site
+from connector.states import TERMINAL_TARGETS, IdentityState, RequestState, TargetState
+from connector.store import identities, reports, requests
+from connector.store.columns import Connection
+
+# What OneTrust is told: it has no word for partial, and a part is not the whole.
+STATUS_OF = {
+    RequestState.COMPLETED: SourceStatus.COMPLETED,
+    RequestState.PARTIAL: SourceStatus.FAILED,
+    RequestState.FAILED: SourceStatus.FAILED,
+}
+
+
+def settle(site: Site, connection: Connection, request_ids: Collection[str], now: datetime) -> None:
+    """End those of the requests whose targets have all ended, and put the final report into the outbox."""
+    for row in requests.working(connection, request_ids):
+        of_identities, of_targets = identities.count_states(connection, row.id)
+        waiting = set(of_targets) - TERMINAL_TARGETS
+        if waiting or of_identities[IdentityState.RECEIVED]:
+            continue
+        counts = count(of_identities, of_targets)
+        state = outcome_of(of_targets, counts)
+        requests.move_request(connection, row, state, now, finished_at=now)
+        comment = comments.finished(state, counts, row.received_at, now)
+        reports.owe(connection, row, attempt=row.attempt, status=STATUS_OF[state], comment=comment, now=now)
+        site.log.info("request_finished", request_id=row.id, source=row.source, state=state)
+
+
+def count(of_identities: Counter[IdentityState], of_targets: Counter[TargetState]) -> Counts:
+    """Return the counts of one request as they are reported."""
+    return Counts(
+        identities_received=of_identities.total(),
+        mapped=of_identities[IdentityState.MAPPED],
+        unmapped=of_identities[IdentityState.UNMAPPED],
+        rejected=of_identities[IdentityState.REJECTED],
+        targets=of_targets.total(),
+        deleted=of_targets[TargetState.DELETED],
+        not_found=of_targets[TargetState.NOT_FOUND],
+        refused=of_targets[TargetState.REFUSED],
+        failed=of_targets[TargetState.FAILED],
+        pending=of_targets.total() - sum(of_targets[one] for one in TERMINAL_TARGETS),
+    )

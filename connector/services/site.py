@@ -1,0 +1,162 @@
+"""What the steps work with: the store, the clock, the configured sources and accounts, all handed in by `wiring`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from connector.clock import Clock
+from connector.crypto.pseudonym import Pseudonymiser
+from connector.errors import ConnectorError, Misconfigured
+from connector.mapping.rules import RuleSet
+from connector.policy.deadlines import Regulation
+from connector.policy.polling import PollPolicy
+from connector.policy.retry import RetryPolicy
+from connector.ports import DeletionApi, Log, Profiles, Reporter, Source, Verifier
+from connector.store.database import Database
+
+
+class LookUp(StrEnum):
+    """When an account's profiles are looked up."""
+
+    BEFORE_AND_AFTER = "before_and_after"
+    AFTER = "after"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWork:
+    """A configured source, ready for work."""
+
+    name: str
+    account: str
+    enabled: bool
+    verifier: Verifier
+    dialect: Source
+    reporter: Reporter
+    rules: RuleSet
+    deletion_types: frozenset[str]
+    allow_test_requests: bool
+    regulation: Regulation | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountWork:
+    """A configured Lytics account, ready for work. Times in seconds.
+
+    Attributes:
+        stale_intent_s: an intent older than this has lost its caller; its outcome is unknown.
+        unknown_wait_s: how long an unknown outcome is searched for before the values may be submitted again.
+        confirm_for_s: how long a profile that is still there is looked up again before the target fails.
+        lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
+    """
+
+    name: str
+    api_name: str
+    api: DeletionApi
+    profiles: Profiles
+    look_up: LookUp
+    concurrency: int
+    batch_max_values: int
+    batch_max_bytes: int
+    batch_wait_s: float
+    polling: PollPolicy
+    confirming: PollPolicy
+    confirm_for_s: float
+    warn_after: timedelta
+    stale_intent_s: float
+    unknown_wait_s: float
+    retry: RetryPolicy
+    lost_after_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """How much one run of a step may do, so that no step keeps the others waiting."""
+
+    map: int = 500
+    look_up: int = 500
+    poll: int = 200
+    report: int = 100
+
+
+@dataclass(slots=True)
+class Pauses:
+    """Accounts and sources that refused our credential: nothing is asked of them until the time given."""
+
+    until: dict[str, datetime] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def set(self, key: str, until: datetime) -> None:
+        with self._lock:
+            self.until[key] = until
+
+    def hold(self, key: str, now: datetime) -> bool:
+        with self._lock:
+            return key in self.until and self.until[key] > now
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything a step needs."""
+
+    database: Database
+    clock: Clock
+    pseudonymiser: Pseudonymiser
+    sources: Mapping[str, SourceWork]
+    accounts: Mapping[str, AccountWork]
+    log: Log
+    rng: Callable[[], float]
+    report_retry: RetryPolicy
+    budgets: Budgets = field(default_factory=Budgets)
+    stop: threading.Event = field(default_factory=threading.Event)
+    pauses: Pauses = field(default_factory=Pauses)
+
+    def active_accounts(self) -> list[AccountWork]:
+        """Return the accounts that may be asked now."""
+        now = self.clock.now()
+        return [one for one in self.accounts.values() if not self.pauses.hold(one.name, now)]
+
+    def pause_account(self, account: AccountWork, error: ConnectorError) -> None:
+        """Ask nothing more of an account for a while: an operator has to act. Nothing is burned meanwhile."""
+        until = self.clock.now() + timedelta(seconds=account.retry.misconfigured_s)
+        self.pauses.set(account.name, until)
+        self.log.error("account_paused", account=account.name, code=error.code, next_at=until)
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def call_each(
+    items: Iterable[Item], call: Callable[[Item], Result], concurrency: int, stop: threading.Event
+) -> list[tuple[Item, Result | ConnectorError]]:
+    """Make one remote call per item, a few at a time, and pair each item with its result or typed error.
+
+    Items are left out, to be taken up by the next run, once the process is asked to stop or a call shows that an
+    operator has to act first: then every further call would fail the same way.
+    """
+    halted = threading.Event()
+
+    def one(item: Item) -> tuple[Item, Result | ConnectorError] | None:
+        if stop.is_set() or halted.is_set():
+            return None
+        try:
+            return item, call(item)
+        except Misconfigured as error:
+            halted.set()
+            return item, error
+        except ConnectorError as error:
+            return item, error
+
+    if concurrency == 1:
+        done = [one(item) for item in items]
+    else:
+        with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="remote") as pool:
+            done = list(pool.map(one, items))
+    return [pair for pair in done if pair is not None]

@@ -1,0 +1,255 @@
+"""Form batches on schedule and submit them: intent first, then the call, then its answer, value by value."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.codes import Code
+from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
+from connector.model import Batch, SubmitAnswer
+from connector.policy.batching import form_batches
+from connector.policy.polling import next_look
+from connector.policy.retry import next_try
+from connector.services.operation import end_at_once
+from connector.services.settle import settle
+from connector.services.site import AccountWork, LookUp, Site
+from connector.states import OperationState, SubmissionState, TargetState
+from connector.store import submissions, targets
+from connector.store.columns import AnyRow, Connection
+
+# Rows read per run, in full batches: enough to fill some, few enough to be forgotten soon.
+_BATCHES_PER_RUN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One bulk call that is under way: its intent is committed."""
+
+    submission_id: str
+    batch: Batch
+    members: Sequence[AnyRow]
+
+    @property
+    def ids(self) -> list[str]:
+        return [one.id for one in self.members]
+
+
+def submit(site: Site) -> bool:
+    """Submit what is due for each account; say whether there may be more."""
+    more = [_submit_account(site, account) for account in site.active_accounts()]
+    return any(more)
+
+
+def _submit_account(site: Site, account: AccountWork) -> bool:
+    limit = account.batch_max_values * _BATCHES_PER_RUN
+    looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
+    with site.database.read() as connection:
+        rows = targets.to_submit(connection, account.name, site.clock.now(), limit, looked_up=looked_up)
+    full = len(rows) == limit
+    for batch, members in _batches(account, rows, site.clock.now()):
+        if site.stop.is_set() or site.pauses.hold(account.name, site.clock.now()):
+            return False
+        _submit_batch(site, account, batch, members)
+    return full
+
+
+def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> list[tuple[Batch, list[AnyRow]]]:
+    """Cut due targets into batches; one that is not full waits until its oldest member has waited long enough."""
+    by_cap: dict[int, list[AnyRow]] = defaultdict(list)
+    for row in rows:
+        by_cap[row.batch_cap or account.batch_max_values].append(row)
+    ready_since = now - timedelta(seconds=account.batch_wait_s)
+    formed = []
+    for cap, items in by_cap.items():
+        for batch, members in form_batches(
+            items,
+            max_values=cap,
+            max_bytes=account.batch_max_bytes,
+            key=lambda row: (row.lytics_table, row.field, row.value),
+            size_of=account.api.encoded_bytes,
+        ):
+            if len(batch.values) >= cap or min(one.entered_at for one in members) <= ready_since:
+                formed.append((batch, list(members)))
+    return formed
+
+
+def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow]) -> None:
+    with site.database.write() as connection:
+        submission_id, mine = submissions.intend(
+            connection,
+            account=account.name,
+            deletion_api=account.api_name,
+            lytics_table=batch.table,
+            field=batch.field,
+            members=members,
+            now=site.clock.now(),
+        )
+    values = list(dict.fromkeys(one.value for one in mine))
+    if not values:
+        return
+    attempt = Attempt(submission_id, Batch(batch.table, batch.field, values), mine)
+    try:
+        answer = account.api.submit(batch.table, batch.field, values)
+    except ConnectorError as error:
+        _take_error(site, account, attempt, error)
+    else:
+        with site.database.write() as connection:
+            record_answer(site, connection, account, attempt, answer, SubmissionState.INTENDED)
+        site.log.info(
+            "batch_submitted",
+            account=account.name,
+            submission_id=submission_id,
+            count=len(values),
+            accepted=len(answer.accepted),
+            refused=len(answer.refused),
+            unconfirmed=len(answer.unconfirmed),
+            correlation_id=answer.correlation_id,
+        )
+        if answer.contradictory or answer.foreign:
+            site.log.warning(
+                "answer_contradictory",
+                account=account.name,
+                submission_id=submission_id,
+                contradictory=answer.contradictory,
+                foreign=answer.foreign,
+            )
+
+
+def record_answer(
+    site: Site,
+    connection: Connection,
+    account: AccountWork,
+    attempt: Attempt,
+    answer: SubmitAnswer,
+    old: SubmissionState,
+) -> None:
+    """Write down what Lytics answered, value by value: accepted, refused with a reason, or to be sent again."""
+    now = site.clock.now()
+    if not submissions.end_submission(
+        connection,
+        attempt.submission_id,
+        old,
+        SubmissionState.ACCEPTED,
+        now,
+        correlation_id=answer.correlation_id,
+    ):
+        return
+    by_remote_id: dict[str, list[str]] = defaultdict(list)
+    for one in attempt.members:
+        if one.value in answer.accepted:
+            by_remote_id[answer.accepted[one.value]].append(one.id)
+        elif one.value in answer.refused:
+            reason = answer.refused[one.value]
+            targets.end(connection, [one.id], TargetState.SUBMITTING, TargetState.REFUSED, now, reason[:200])
+        else:
+            _queue_again(site, connection, account, [one], now, reason="unconfirmed")
+    first_look_at = next_look(0, now, account.polling)
+    for remote_id, ids in by_remote_id.items():
+        operation = submissions.follow(
+            connection,
+            account=account.name,
+            submission_id=attempt.submission_id,
+            remote_id=remote_id,
+            target_ids=ids,
+            now=now,
+            first_look_at=first_look_at,
+        )
+        if operation.state is not OperationState.RUNNING:
+            end_at_once(connection, account, operation, ids, now)
+    settle(site, connection, {one.request_id for one in attempt.members}, now)
+
+
+def _queue_again(
+    site: Site,
+    connection: Connection,
+    account: AccountWork,
+    members: Sequence[AnyRow],
+    now: datetime,
+    *,
+    reason: str,
+    error: ConnectorError | None = None,
+    batch_cap: int | None = None,
+) -> None:
+    cause = error or Temporary(Code.REMOTE_ANSWER_UNREADABLE)
+    tries = max(one.tries for one in members)
+    next_at = next_try(tries, cause, now, site.rng, account.retry) or now + timedelta(seconds=account.retry.max_s)
+    targets.queue_again(
+        connection,
+        [one.id for one in members],
+        TargetState.SUBMITTING,
+        now,
+        next_at,
+        reason=reason,
+        batch_cap=batch_cap,
+    )
+
+
+def _take_error(site: Site, account: AccountWork, attempt: Attempt, error: ConnectorError) -> None:
+    """Decide what a failed call means for its targets: nothing happened, nobody knows, or a final no."""
+    size = len(attempt.batch.values)
+    if isinstance(error, Misconfigured):
+        site.pause_account(account, error)
+        _give_back(site, account, attempt, error)
+    elif isinstance(error, Refused) and size > 1:
+        # The call as a whole was refused, which says nothing about the single value: halve until it does.
+        _give_back(site, account, attempt, error, batch_cap=size // 2)
+    elif isinstance(error, Refused):
+        _refuse(site, attempt, error)
+    elif _surely_not_done(account, error):
+        _give_back(site, account, attempt, error)
+    else:
+        with site.database.write() as connection:
+            submissions.end_submission(
+                connection,
+                attempt.submission_id,
+                SubmissionState.INTENDED,
+                SubmissionState.UNKNOWN,
+                site.clock.now(),
+                reason=error.code,
+            )
+    site.log.warning(
+        "batch_failed", account=account.name, submission_id=attempt.submission_id, code=error.code, count=size
+    )
+
+
+def _surely_not_done(account: AccountWork, error: ConnectorError) -> bool:
+    """Say whether the values may simply be submitted again: nothing reached Lytics, or a repeat is documented safe."""
+    if account.api.repeat_is_safe or isinstance(error, RateLimited):
+        return True
+    return isinstance(error, Temporary) and not error.outcome_unknown
+
+
+def _give_back(
+    site: Site, account: AccountWork, attempt: Attempt, error: ConnectorError, batch_cap: int | None = None
+) -> None:
+    now = site.clock.now()
+    with site.database.write() as connection:
+        if submissions.end_submission(
+            connection,
+            attempt.submission_id,
+            SubmissionState.INTENDED,
+            SubmissionState.ABANDONED,
+            now,
+            reason=error.code,
+        ):
+            _queue_again(
+                site, connection, account, attempt.members, now, reason=error.code, error=error, batch_cap=batch_cap
+            )
+
+
+def _refuse(site: Site, attempt: Attempt, error: ConnectorError) -> None:
+    now = site.clock.now()
+    with site.database.write() as connection:
+        if submissions.end_submission(
+            connection,
+            attempt.submission_id,
+            SubmissionState.INTENDED,
+            SubmissionState.REFUSED,
+            now,
+            reason=error.code,
+        ):
+            targets.end(connection, attempt.ids, TargetState.SUBMITTING, TargetState.REFUSED, now, error.code)
+            settle(site, connection, {one.request_id for one in attempt.members}, now)

@@ -1,0 +1,4 @@
+"""The only code that knows SQL. SQLAlchemy Core on SQLite (embedded) or PostgreSQL, by one URL.
+
+Truth is what is stored here: a step reads rows, acts, and writes rows back guarded by the state it expected.
+"""

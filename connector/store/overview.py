@@ -1,0 +1,142 @@
+"""What an operator asks to see: counts over everything, and one request in full. No personal value is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from connector.states import FINISHED_REQUESTS, RequestState
+from connector.store.columns import AnyRow
+from connector.store.tables import (
+    deliveries,
+    history,
+    identities,
+    operations,
+    reports,
+    requests,
+    submissions,
+    targets,
+)
+
+_OPEN = tuple(state for state in RequestState if state not in FINISHED_REQUESTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Counts by state for each machine, and what needs a person's attention."""
+
+    requests: Mapping[str, int]
+    targets: Mapping[str, int]
+    submissions: Mapping[str, int]
+    operations: Mapping[str, int]
+    reports: Mapping[str, int]
+    deliveries: int
+    held_by_reason: Mapping[str, int]
+    late: int
+    due_within_7_days: int
+    next_due: datetime | None
+
+
+def overview(connection: Connection, now: datetime) -> Overview:
+    """Count everything as it stands now."""
+    is_open = requests.c.state.in_(_OPEN)
+
+    def number(*conditions: Any) -> int:
+        return connection.scalar(select(func.count()).select_from(requests).where(*conditions)) or 0
+
+    held = connection.execute(
+        select(requests.c.reason, func.count()).where(requests.c.state == RequestState.HELD).group_by(requests.c.reason)
+    )
+    soon = now + timedelta(days=7)
+    return Overview(
+        requests=_by_state(connection, requests),
+        targets=_by_state(connection, targets),
+        submissions=_by_state(connection, submissions),
+        operations=_by_state(connection, operations),
+        reports=_by_state(connection, reports),
+        deliveries=connection.scalar(select(func.count()).select_from(deliveries)) or 0,
+        held_by_reason={row[0]: row[1] for row in held},
+        late=number(is_open, requests.c.due_at < now),
+        due_within_7_days=number(is_open, requests.c.due_at >= now, requests.c.due_at < soon),
+        next_due=connection.scalar(select(func.min(requests.c.due_at)).where(is_open)),
+    )
+
+
+def find(connection: Connection, name: str) -> Sequence[AnyRow]:
+    """Return the requests that go by a name: our id or a beginning of it, or one of the source's own ids."""
+    by_id = connection.execute(select(requests).where(requests.c.id.startswith(name, autoescape=True)).limit(2)).all()
+    if by_id:
+        return by_id
+    keys = [f"subtask:{name.lower()}", f"request:{name.upper()}"]
+    by_key = connection.execute(select(requests).where(requests.c.request_key.in_(keys)).limit(2)).all()
+    if by_key:
+        return by_key
+    external = [requests.c.external[key].as_string() == name for key in ("request_ref", "subtask_id", "request_id")]
+    for condition in external:
+        rows = connection.execute(select(requests).where(condition).limit(2)).all()
+        if rows:
+            return rows
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """One request with everything that belongs to it, but no personal value."""
+
+    request: AnyRow
+    history: Sequence[AnyRow]
+    deliveries: Sequence[AnyRow]
+    identities: Sequence[AnyRow]
+    targets: Sequence[AnyRow]
+    reports: Sequence[AnyRow]
+
+
+def dossier(connection: Connection, request: AnyRow) -> Dossier:
+    """Collect one request's rows, oldest first."""
+
+    def of(table: Table, *columns: Any) -> Sequence[AnyRow]:
+        wanted = columns or (table,)
+        return connection.execute(select(*wanted).where(table.c.request_id == request.id).order_by(table.c.id)).all()
+
+    return Dossier(
+        request=request,
+        history=of(history),
+        deliveries=of(deliveries),
+        identities=of(identities, identities.c.id, identities.c.kind, identities.c.state, identities.c.reason),
+        targets=connection.execute(
+            select(
+                targets.c.id,
+                targets.c.identity_id,
+                targets.c.lytics_table,
+                targets.c.field,
+                targets.c.state,
+                targets.c.reason,
+                targets.c.known_before,
+                targets.c.submission_id,
+                targets.c.tries,
+                targets.c.next_at,
+                operations.c.remote_id,
+                operations.c.word,
+                operations.c.requested,
+                operations.c.deleted,
+            )
+            .outerjoin(operations, operations.c.id == targets.c.operation_id)
+            .where(targets.c.request_id == request.id)
+            .order_by(targets.c.id)
+        ).all(),
+        reports=of(reports),
+    )
+
+
+def as_dict(row: AnyRow) -> dict[str, Any]:
+    """Return a row's columns by name."""
+    return dict(row._mapping)  # noqa: SLF001 - the documented name
+
+
+def _by_state(connection: Connection, table: Table) -> dict[str, int]:
+    rows = connection.execute(select(table.c.state, func.count()).group_by(table.c.state))
+    return {str(row[0].value): row[1] for row in rows}

@@ -1,0 +1,52 @@
+"""The schema's version: bring it up to date, or say that it is not. Migrations are Alembic's, in `migrations/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from connector.codes import Code
+from connector.errors import Misconfigured
+from connector.store.database import Database
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    return config
+
+
+def newest() -> str:
+    """Return the newest revision that this version of the product knows."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def current(database: Database) -> str | None:
+    """Return the store's revision; None for an empty store."""
+    with database.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Bring the store to the newest revision in one transaction; return (before, after). Safe to repeat."""
+    before = current(database)
+    config = _config()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before, newest()
+
+
+def require_current(database: Database) -> None:
+    """Raise `Misconfigured` unless the store is at the newest revision."""
+    found, wanted = current(database), newest()
+    if found != wanted:
+        raise Misconfigured(Code.STORE_OUTDATED, f"found revision {found or 'none'}, expected {wanted}")

@@ -1,0 +1,203 @@
+"""The tables. Every column that holds a personal value has the type `Personal`; beside it stands its keyed hash."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from connector.model import Presence, SourceStatus
+from connector.states import (
+    IdentityState,
+    OperationState,
+    ReportState,
+    RequestState,
+    SubmissionState,
+    TargetState,
+)
+from connector.store.columns import Personal, UtcDateTime, Word
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ID = String(32)
+NAME = String(64)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("source", NAME, nullable=False),
+    Column("request_key", String(200), nullable=False),
+    Column("state", Word(RequestState), nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    Column("attempt", Integer, nullable=False, default=1),
+    Column("external", JSON, nullable=False),
+    Column("request_types", JSON, nullable=False),
+    Column("country", String(2)),
+    Column("is_test", Boolean, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("due_basis", String(24), nullable=False),
+    Column("mapping_digest", String(64), nullable=False, default=""),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("source", "request_key"),
+    Index("ix_requests_state_due_at", "state", "due_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("source", NAME, nullable=False),
+    # The one-time use of a delivery: the sender's event id, else the digest of the body.
+    Column("claim_key", String(220), nullable=False),
+    Column("body_digest", String(64), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("sender_time", UtcDateTime),
+    Column("principal", String(40), nullable=False),
+    Column("secret_id", String(200), nullable=False),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    UniqueConstraint("source", "claim_key"),
+    Index("ix_deliveries_request_id", "request_id"),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("kind", String(100), nullable=False),
+    Column("value", Personal, nullable=False),
+    Column("value_hash", String(64), nullable=False),
+    Column("state", Word(IdentityState), nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    # The hash is made over kind and value, so the pair is what may not come twice.
+    UniqueConstraint("request_id", "value_hash"),
+    Index("ix_identities_state", "state"),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("identity_id", ForeignKey("identities.id"), nullable=False),
+    Column("account", NAME, nullable=False),
+    Column("lytics_table", NAME, nullable=False),
+    Column("field", NAME, nullable=False),
+    Column("value", Personal, nullable=False),
+    Column("value_hash", String(64), nullable=False),
+    Column("state", Word(TargetState), nullable=False),
+    Column("reason", String(200), nullable=False, default=""),
+    Column("due_at", UtcDateTime, nullable=False),
+    # What the look-up said before anything was submitted; NULL until it was asked.
+    Column("known_before", Word(Presence)),
+    Column("submission_id", ForeignKey("submissions.id")),
+    Column("operation_id", ForeignKey("operations.id")),
+    Column("tries", Integer, nullable=False, default=0),
+    # How many of its operations failed or were lost at Lytics: after the first it is submitted once more.
+    Column("failures", Integer, nullable=False, default=0),
+    # A refused batch is halved: its targets come back with half its size as their limit.
+    Column("batch_cap", Integer),
+    # When this target is looked at next, and how often it was in its present state.
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("looks", Integer, nullable=False, default=0),
+    Column("entered_at", UtcDateTime, nullable=False),
+    Index("ix_targets_account_state_next_at", "account", "state", "next_at"),
+    Index("ix_targets_request_id_state", "request_id", "state"),
+    Index("ix_targets_submission_id", "submission_id"),
+    Index("ix_targets_operation_id", "operation_id"),
+    Index("ix_targets_value_hash", "value_hash"),
+    Index("ix_targets_identity_id", "identity_id"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("account", NAME, nullable=False),
+    Column("deletion_api", String(24), nullable=False),
+    Column("lytics_table", NAME, nullable=False),
+    Column("field", NAME, nullable=False),
+    Column("state", Word(SubmissionState), nullable=False),
+    Column("reason", String(200), nullable=False, default=""),
+    Column("size", Integer, nullable=False),
+    # Over the sorted hashes of the exact values sent.
+    Column("fingerprint", String(64), nullable=False),
+    Column("intended_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("correlation_id", String(128), nullable=False, default=""),
+    Index("ix_submissions_state_account", "state", "account"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("account", NAME, nullable=False),
+    Column("submission_id", ForeignKey("submissions.id"), nullable=False),
+    Column("remote_id", String(255), nullable=False),
+    Column("state", Word(OperationState), nullable=False),
+    Column("word", String(40), nullable=False, default=""),
+    Column("requested", Integer),
+    Column("deleted", Integer),
+    Column("polls", Integer, nullable=False, default=0),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("missing_since", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("account", "remote_id"),
+    Index("ix_operations_account_state_next_at", "account", "state", "next_at"),
+    Index("ix_operations_submission_id", "submission_id"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("source", NAME, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("status", Word(SourceStatus), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("state", Word(ReportState), nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    # One progress and one final report per attempt of a request.
+    UniqueConstraint("request_id", "attempt", "final"),
+    Index("ix_reports_source_state_next_at", "source", "state", "next_at"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    # A number, because several moves may have the same time and their order is evidence.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("state", Word(RequestState), nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    Column("attempt", Integer, nullable=False),
+    Index("ix_history_request_id_id", "request_id", "id"),
+)

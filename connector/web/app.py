@@ -1,0 +1,53 @@
+"""The application factory and its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask, Response, jsonify, request
+
+from connector.services.intake import find_source, receive
+from connector.services.site import Site
+from connector.store.schema import require_current
+from connector.web import problems
+from connector.web.guard import DeliveryLimit, lower_headers, read_body
+
+
+def create_app(site: Site, max_body_bytes: int, max_deliveries_per_minute: Mapping[str, int]) -> Flask:
+    """Build the receiver.
+
+    Args:
+        site: what the services work with.
+        max_body_bytes: larger deliveries are answered 413.
+        max_deliveries_per_minute: by source; more are answered 429.
+    """
+    app = Flask("connector")
+    problems.install(app, site.log)
+    limit = DeliveryLimit(max_deliveries_per_minute, site.clock)
+
+    @app.post("/webhooks/<source_name>")
+    def deliver(source_name: str) -> tuple[Response, int]:
+        source = find_source(site, source_name)
+        limit.check(source_name)
+        body = read_body(request, max_body_bytes)
+        accepted = receive(site, source, request.method, lower_headers(request), body)
+        return jsonify(accepted=True, jobId=accepted.request_id, duplicate=accepted.duplicate), 202
+
+    @app.get("/webhooks/<source_name>")
+    def test_connection(source_name: str) -> Response:
+        source = find_source(site, source_name)
+        limit.check(source_name)
+        verified = source.verifier.verify(request.method, lower_headers(request), b"", site.clock.now())
+        return jsonify(ok=True, source=source_name, check=verified.principal)
+
+    @app.get("/health/live")
+    def live() -> Response:
+        return jsonify(live=True)
+
+    @app.get("/health/ready")
+    def ready() -> Response:
+        require_current(site.database)
+        site.database.check_writable()
+        return jsonify(ready=True)
+
+    return app

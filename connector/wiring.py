@@ -1,0 +1,199 @@
+"""The one place where objects are built and joined: configuration in, a working site out."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from flask import Flask
+
+from connector.clock import Clock, SystemClock
+from connector.config import Config, load
+from connector.config.models import AccountSettings, ReportSettings, SourceSettings
+from connector.config.verify_models import BasicCheck, BearerCheck, Check, HeaderCheck, HmacCheck
+from connector.crypto.pseudonym import Pseudonymiser
+from connector.lytics.account import DeletionApiName, open_account
+from connector.lytics.identity_delete import BodyKeys
+from connector.lytics.lookup import LookUpCall
+from connector.lytics.pace import Pace, RateLimit
+from connector.mapping.rules import compile_rules
+from connector.model import SourceStatus
+from connector.observe.log import configure
+from connector.outbound import Client, Limits
+from connector.policy.polling import PollPolicy
+from connector.policy.retry import RetryPolicy
+from connector.ports import Reporter, Verifier
+from connector.services.map import plain
+from connector.services.site import AccountWork, Budgets, LookUp, Site, SourceWork
+from connector.sources.onetrust.reporter import OneTrustReporter
+from connector.sources.onetrust.token import TokenSource, base_url_of
+from connector.sources.registry import PLATFORMS
+from connector.store.database import Database
+from connector.verify import Algorithm, AllOf, Basic, Bearer, Encoding, Hmac, StaticHeader, Unit, Window
+from connector.web.app import create_app
+
+# Overrides given on the command line reach child processes through this variable, as a JSON list.
+OVERRIDES_VARIABLE: Final = "CONNECTOR_SET"
+DEFAULT_CONFIG: Final = "config/connector.toml"
+
+# How a failed call is tried again. Waits in seconds.
+_LYTICS_RETRY = RetryPolicy(first_s=2.0, max_s=300.0, misconfigured_s=300.0)
+_REPORT_CONCURRENCY = 4
+_LONGEST_CONFIRM_S = 3600.0
+_REPORT_RETRY = RetryPolicy(first_s=5.0, max_s=3600.0, give_up_after=100, misconfigured_s=300.0)
+
+
+def load_config(environ: Mapping[str, str]) -> Config:
+    """Load the configuration that the environment names."""
+    overrides = json.loads(environ.get(OVERRIDES_VARIABLE, "[]"))
+    return load(Path(environ.get("CONNECTOR_CONFIG", DEFAULT_CONFIG)), environ, overrides, PLATFORMS)
+
+
+def open_database(config: Config) -> Database:
+    """Open the store; nothing is read or written yet."""
+    return Database(config.store.url.reveal(), pool_size=config.server.threads + 4)
+
+
+def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
+    """Build everything that steps and views work with.
+
+    Args:
+        role: which process this is, for the log: web, worker or cli.
+    """
+    clock = clock or SystemClock()
+    stop = threading.Event()
+    engine = config.engine
+    return Site(
+        database=open_database(config),
+        clock=clock,
+        pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
+        sources={name: _source(name, one, clock, stop) for name, one in config.sources.items()},
+        accounts={name: _account(name, one, clock, stop) for name, one in config.accounts.items()},
+        log=configure(role, config.log.level, config.log.format),
+        rng=random.random,
+        report_retry=_REPORT_RETRY,
+        budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
+        stop=stop,
+    )
+
+
+def web_app(config: Config, site: Site) -> Flask:
+    """Build the receiver."""
+    limits = {name: one.max_deliveries_per_minute for name, one in config.sources.items()}
+    return create_app(site, config.server.max_body_bytes, limits)
+
+
+def verifier_of(checks: Sequence[Check]) -> Verifier:
+    """Build the verifier of a source's checks; all of them have to pass."""
+    return AllOf(tuple(_check(one) for one in checks))
+
+
+def _check(check: Check) -> Verifier:
+    match check:
+        case HeaderCheck():
+            return StaticHeader(check.name, check.secrets, check.prefix)
+        case BearerCheck():
+            return Bearer(check.secrets)
+        case BasicCheck():
+            return Basic(check.user, check.passwords)
+        case HmacCheck():
+            window = None
+            if check.timestamp_header:
+                window = Window(check.timestamp_header, Unit(check.timestamp_unit), check.tolerance_s)
+            return Hmac(
+                check.secrets,
+                header=check.header,
+                algorithm=Algorithm(check.algorithm),
+                encoding=Encoding(check.encoding),
+                prefix=check.prefix,
+                window=window,
+                separator=check.separator,
+            )
+
+
+def _source(name: str, settings: SourceSettings, clock: Clock, stop: threading.Event) -> SourceWork:
+    rules = compile_rules([one.rule() for one in settings.mapping], settings.ignore_kinds, settings.default_region)
+    return SourceWork(
+        name=name,
+        account=settings.account,
+        enabled=settings.enabled,
+        verifier=verifier_of(settings.verify),
+        dialect=PLATFORMS[settings.platform](),
+        reporter=_reporter(settings.report, clock, stop),
+        rules=rules,
+        deletion_types=frozenset(plain(one) for one in settings.deletion_types),
+        allow_test_requests=settings.allow_test_requests,
+        regulation=settings.regulation,
+    )
+
+
+def _reporter(settings: ReportSettings, clock: Clock, stop: threading.Event) -> Reporter:
+    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), _REPORT_CONCURRENCY, stop=stop)
+    http = Client(
+        base_url_of(settings.host, settings.base_url), clock=clock, limits=_limits(settings.timeout_s), slot=pace.slot
+    )
+    tokens = TokenSource(
+        http,
+        settings.client_id,
+        settings.client_secret,
+        clock=clock,
+        as_form=settings.token_encoding == "form",  # noqa: S105 - an encoding
+    )
+    resolutions = {
+        SourceStatus.COMPLETED: settings.resolutions.completed,
+        SourceStatus.REJECTED: settings.resolutions.rejected,
+    }
+    return OneTrustReporter(
+        http,
+        tokens,
+        subtask_name=settings.subtask_name,
+        resolutions={status: one for status, one in resolutions.items() if one},
+    )
+
+
+def _account(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
+    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
+    http = Client(settings.base_url, clock=clock, limits=_limits(settings.timeout_s), slot=pace.slot)
+    body = settings.body
+    account = open_account(
+        name,
+        http,
+        settings.token,
+        DeletionApiName(settings.deletion_api),
+        account_id=settings.account_id,
+        body_keys=BodyKeys(body.table_key, body.field_key, body.values_key),
+        look_up_call=LookUpCall(settings.look_up_call),
+    )
+    return AccountWork(
+        name=name,
+        api_name=settings.deletion_api,
+        api=account.api,
+        profiles=account.profiles,
+        look_up=LookUp(settings.look_up),
+        concurrency=settings.concurrency,
+        batch_max_values=settings.batch_max_values,
+        batch_max_bytes=settings.batch_max_bytes,
+        batch_wait_s=settings.batch_wait_s,
+        polling=PollPolicy(settings.poll_first_s, settings.poll_factor, settings.poll_max_s),
+        confirming=PollPolicy(settings.confirm_first_s, 2.0, _LONGEST_CONFIRM_S),
+        confirm_for_s=settings.confirm_for_s,
+        warn_after=timedelta(days=settings.warn_after_days),
+        # A call ends before this, whatever happens to it: its time limits add up to less.
+        stale_intent_s=settings.timeout_s * 4 + 60,
+        unknown_wait_s=settings.unknown_wait_s,
+        retry=_LYTICS_RETRY,
+    )
+
+
+def _limits(timeout_s: float) -> Limits:
+    return Limits(connect_s=min(timeout_s, 10.0), read_s=timeout_s, total_s=timeout_s * 2)
+
+
+def loopback_client(base_url: str) -> Client:
+    """Return a client for a process on this machine."""
+    return Client(base_url, clock=SystemClock())

@@ -1,0 +1,19 @@
+"""The WSGI entry point for any server.
+
+`granian --interface wsgi --factory connector.wsgi:create_app`, or `gunicorn "connector.wsgi:create_app()"`.
+The configuration file is named by the environment variable CONNECTOR_CONFIG (default `config/connector.toml`).
+"""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+
+from connector.wiring import build_site, load_config, web_app
+
+
+def create_app() -> Flask:
+    """Build the receiver from the configuration that the environment names."""
+    config = load_config(os.environ)
+    return web_app(config, build_site(config, role="web"))

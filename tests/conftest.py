@@ -1,0 +1,55 @@
+"""What every test may use: stores to try both databases, and a run that never leaves this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.support.network import stay_on_loopback
+from tests.support.postgres import Server, Unavailable, running
+
+IN_CI = os.environ.get("CONNECTOR_CI", "") not in ("", "0")
+
+
+def pytest_configure() -> None:
+    settings.register_profile("local", deadline=None)
+    settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+    settings.load_profile("ci" if IN_CI else "local")
+    # A developer's own settings must not steer the product under test; a PostgreSQL among them may be lent to it.
+    lent = os.environ.pop("DATABASE_URL", "")
+    if lent.startswith("postgres"):
+        os.environ.setdefault("CONNECTOR_TEST_DATABASE_URL", lent)
+    stay_on_loopback()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One PostgreSQL server for this process of the run, started when the first test asks for it."""
+    try:
+        with running(os.environ.get("CONNECTOR_TEST_DATABASE_URL", "")) as server:
+            yield server
+    except Unavailable as reason:
+        if IN_CI:
+            pytest.fail(f"PostgreSQL is required when CONNECTOR_CI is set: {reason}")
+        pytest.skip(f"no PostgreSQL: {reason}")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The SQLAlchemy URL of a fresh, empty PostgreSQL database."""
+    url = postgres_server.create()
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The SQLAlchemy URL of a fresh, empty store, once for each database that the product supports."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

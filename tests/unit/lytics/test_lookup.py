@@ -1,0 +1,91 @@
+"""The look-up: absent is said only on Lytics' own word."""
+
+from __future__ import annotations
+
+import pytest
+from responses import matchers
+
+from connector.codes import Code
+from connector.errors import Misconfigured, Refused, Temporary
+from connector.lytics.lookup import LookUpCall
+from connector.model import Presence
+from connector.private import Private
+from tests.unit.lytics.conftest import ANA, BASE
+
+PRESENT, ABSENT, UNKNOWN = Presence.PRESENT, Presence.ABSENT, Presence.UNKNOWN
+FILLER = {"segments": ["not_found", "all"]}
+
+
+def v2_error(code):
+    return {"status": 404, "request_id": "corr", "errors": [{"code": code, "message": "no"}]}
+
+
+def look_up(lytics, http, status, body, call=LookUpCall.POST):
+    content = {"body": body} if isinstance(body, str) else {"json": body}
+    if call is LookUpCall.POST:
+        http.post(f"{BASE}/v2/identity/lookup", status=status, **content)
+    else:
+        http.get(f"{BASE}/v2/identity/user/email/Ana%40Example.com", status=status, **content)
+    return lytics.account(look_up_call=call).profiles.look_up("user", "email", ANA)
+
+
+@pytest.mark.parametrize("call", list(LookUpCall))
+@pytest.mark.parametrize(
+    ("status", "body", "presence"),
+    [
+        (200, {"data": {"entity": {"email": "x"}, "keys": [], "fragments": []}}, PRESENT),
+        (200, {"data": {"entity": None, "keys": [{"key": "email"}]}}, PRESENT),
+        (200, {"data": {"email": "x", "segments": ["all"]}, "message": "success"}, PRESENT),
+        (200, {"data": {"email": "x", "segments": ["not_found", "all"]}}, PRESENT),
+        (200, {"data": {"email": "x"}, "message": "Not Found"}, PRESENT),
+        (200, {"data": FILLER, "message": "Not Found", "status": 200}, ABSENT),
+        (200, {"data": FILLER}, ABSENT),
+        (200, {"data": None, "message": "Not Found"}, ABSENT),
+        (200, {"data": FILLER, "message": "Timed out"}, UNKNOWN),
+        (200, {"data": {"entity": None, "keys": [], "fragments": []}}, UNKNOWN),
+        (200, {"data": {}}, UNKNOWN),
+        (200, {"data": None}, UNKNOWN),
+        (200, {"data": ["x"]}, UNKNOWN),
+        (200, {"status": 404}, UNKNOWN),
+        (200, [], UNKNOWN),
+        (200, "<html>", UNKNOWN),
+        (204, "", UNKNOWN),
+        (404, v2_error("NOTFOUND-003"), ABSENT),
+        (404, v2_error("ENTITY-NOTFOUND-012"), ABSENT),
+        (404, v2_error(""), ABSENT),
+        (404, {"status": 404, "message": "no", "request_id": "corr"}, ABSENT),
+        (404, {"status": 404, "message": "no"}, UNKNOWN),
+        (404, {}, UNKNOWN),
+        (404, "", UNKNOWN),
+        (404, "<html>404</html>", UNKNOWN),
+    ],
+)
+def test_what_each_answer_says_about_the_person(lytics, http, call, status, body, presence):
+    assert look_up(lytics, http, status, body, call) is presence
+
+
+@pytest.mark.parametrize("code", ["TABLE-NOTFOUND-009", "SCHEMA-NOTFOUND-010", "ACCOUNT-NOTFOUND-021"])
+def test_a_wrong_name_in_the_configuration_makes_nobody_absent(lytics, http, code):
+    error = lytics.failure(look_up, lytics, http, 404, v2_error(code))
+    assert (type(error), error.code) == (Misconfigured, Code.REMOTE_NAME_UNKNOWN)
+    assert code in error.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Refused), (401, Misconfigured), (403, Misconfigured), (405, Refused), (500, Temporary)]
+)
+def test_a_look_up_that_fails_says_why(lytics, http, status, kind):
+    assert type(lytics.failure(look_up, lytics, http, status, v2_error(""))) is kind
+
+
+def test_the_value_travels_in_the_body_under_both_names(lytics, http):
+    body = {"table": "user", "key": "email", "field": "email", "value": ANA.reveal()}
+    http.post(f"{BASE}/v2/identity/lookup", status=404, json={}, match=[matchers.json_params_matcher(body)])
+    lytics.account().profiles.look_up("user", "email", ANA)
+
+
+@pytest.mark.parametrize("value", ["..", ".", "", "\ud800"])
+def test_a_value_that_no_url_can_carry_is_not_looked_up_by_url(lytics, http, value):
+    profiles = lytics.account(look_up_call=LookUpCall.GET).profiles
+    assert type(lytics.failure(profiles.look_up, "user", "email", Private(value))) is Refused
+    assert len(http.calls) == 0

@@ -1,0 +1,60 @@
+"""A tenant at a made-up address: tokens, one subtask, and errors that are checked for what they must not show."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+
+import pytest
+import responses
+
+from connector.clock import FixedClock
+from connector.errors import ConnectorError
+from connector.outbound import Client
+from connector.private import Secret
+from connector.sources.onetrust.reporter import OneTrustReporter
+from connector.sources.onetrust.token import TokenSource
+
+BASE = "https://app-eu.example.com"
+TOKEN_URL = f"{BASE}/api/access/v1/oauth/token"
+SUBTASK = "a6f2b0c4-9f4a-4b8e-9b39-1f9f6f0f1b32"
+REF = "K7Q2M9XW4D"
+NAME = "CDP erasure connector"
+SUBTASK_URL = f"{BASE}/api/datasubject/v2/subtasks/{SUBTASK}"
+LIST_URL = f"{BASE}/api/datasubject/v2/requestqueues/{REF}/subtasks"
+
+
+class Tenant:
+    """Makes token sources and reporters, and catches their errors."""
+
+    def __init__(self):
+        self.clock = FixedClock(datetime(2026, 11, 2, 9, 0, tzinfo=UTC))
+
+    def tokens(self, **options):
+        secret = Secret("client-very-secret", "env:ONETRUST_CLIENT_SECRET")
+        return TokenSource(self.client(), "client-1", secret, clock=self.clock, **options)
+
+    def client(self):
+        return Client(BASE, clock=self.clock)
+
+    def reporter(self, **options):
+        return OneTrustReporter(self.client(), self.tokens(), **options)
+
+    def failure(self, call, *arguments, **options):
+        with pytest.raises(ConnectorError) as caught:
+            call(*arguments, **options)
+        text = ("".join(traceback.format_exception(caught.value)) + repr(caught.value)).lower()
+        assert not [one for one in ("very-secret", "token-", "ana@", SUBTASK, REF.lower()) if one in text]
+        return caught.value
+
+
+@pytest.fixture
+def tenant():
+    return Tenant()
+
+
+@pytest.fixture
+def http():
+    """Answers, all of which must be used."""
+    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
+        yield mock
