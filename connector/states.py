@@ -101,7 +101,8 @@ TARGET_MOVES: Final[dict[TargetState, frozenset[TargetState]]] = {
 
 SUBMISSION_MOVES: Final[dict[SubmissionState, frozenset[SubmissionState]]] = {
     S.INTENDED: frozenset({S.ACCEPTED, S.REFUSED, S.UNKNOWN, S.ABANDONED}),
-    S.UNKNOWN: frozenset({S.ACCEPTED, S.ABANDONED}),
+    # An answer that comes late is still an answer.
+    S.UNKNOWN: frozenset({S.ACCEPTED, S.REFUSED, S.ABANDONED}),
     S.ACCEPTED: frozenset(),
     S.REFUSED: frozenset(),
     S.ABANDONED: frozenset(),
@@ -111,7 +112,8 @@ OPERATION_MOVES: Final[dict[OperationState, frozenset[OperationState]]] = {
     OperationState.RUNNING: frozenset({OperationState.FINISHED, OperationState.FAILED, OperationState.LOST}),
     OperationState.FINISHED: frozenset(),
     OperationState.FAILED: frozenset(),
-    OperationState.LOST: frozenset(),
+    # Lytics names the id again, in the answer to a repeat.
+    OperationState.LOST: frozenset({OperationState.RUNNING}),
 }
 
 REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
@@ -126,6 +128,7 @@ REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
 TERMINAL_TARGETS: Final = frozenset({T.DELETED, T.NOT_FOUND, T.REFUSED, T.FAILED})
 FULFILLED_TARGETS: Final = frozenset({T.DELETED, T.NOT_FOUND})
 FINISHED_REQUESTS: Final = frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.REJECTED})
+OPEN_REQUESTS: Final = frozenset(RequestState) - FINISHED_REQUESTS
 
 MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
     RequestState: dict(REQUEST_MOVES.items()),

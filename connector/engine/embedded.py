@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from connector.codes import Code
 from connector.engine.schedule import STEPS, Step, run_step
 from connector.errors import ConnectorError, Misconfigured
+from connector.services.reconcile import mark_orphans
 from connector.services.site import Site
 
 
@@ -33,6 +34,7 @@ class EmbeddedEngine:
         with self._site.database.only_holder() as held:
             if not held:
                 raise Misconfigured(Code.WORKER_ALREADY_RUNNING)
+            mark_orphans(self._site)
             scheduler = BackgroundScheduler(
                 timezone=UTC,
                 executors={"default": ThreadPoolExecutor(len(STEPS))},

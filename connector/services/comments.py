@@ -26,7 +26,9 @@ HOLDS: Final = {
 def in_progress(result: MappingResult) -> str:
     """Return the comment for a request that was accepted; it says so if the request is held."""
     mapped = result.count(IdentityState.MAPPED)
-    opening = f"Erasure accepted: {len(result.mapped)} identities received, {mapped} mapped to Lytics."
+    received = len(result.mapped)
+    noun = "identity" if received == 1 else "identities"
+    opening = f"Erasure accepted: {received} {noun} received, {mapped} mapped to Lytics."
     if not result.hold_reason:
         return opening
     return f"{opening} Held for review before anything is deleted: {HOLDS[HoldReason(result.hold_reason)]}."
@@ -37,10 +39,15 @@ def rejected(reason: str) -> str:
     return f"Erasure not carried out. {REFUSALS[reason]}"
 
 
-def finished(state: RequestState, counts: Counts, received_at: datetime, now: datetime) -> str:
-    """Return the comment for a request at its end."""
+def finished(state: RequestState, counts: Counts, received_at: datetime, now: datetime, *, looked_up: bool) -> str:
+    """Return the comment for a request at its end.
+
+    Args:
+        looked_up: whether a look-up confirmed everything that is called deleted or not found.
+    """
     nobody = " Lytics held no profile for this person." if 0 < counts.targets == counts.not_found else ""
-    return f"{describe(counts, state)}{nobody} Received {_at(received_at)}, finished {_at(now)}."
+    unseen = "" if looked_up else " By Lytics' own count, not confirmed by a look-up."
+    return f"{describe(counts, state)}{nobody}{unseen} Received {_at(received_at)}, finished {_at(now)}."
 
 
 def _at(moment: datetime) -> str:

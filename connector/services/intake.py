@@ -90,14 +90,18 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
         if earlier is not None:
             if earlier.body_digest != digest:
                 raise Rejected(Code.EVENT_CONFLICT)
-            return Accepted(earlier.request_id, duplicate=True)
-        added = requests.add_identities(connection, row.id, new, now)
+            # Without an event id nothing tells a replay from a source that asks again on purpose, with the same bytes.
+            # It is taken for the latter: that starts something only if the request failed, and then nothing new.
+            if call.event_id or earlier.request_id != row.id:
+                return Accepted(earlier.request_id, duplicate=True)
+        added = requests.add_identities(connection, row.id, new, now, look=not fresh)
         if fresh:
             return Accepted(row.id, duplicate=False)
         missing = {name: value for name, value in call.external.items() if name not in row.external}
         if missing:
             requests.set_external(connection, row.id, row.external | missing)
         if row.state in _MAY_START_AGAIN:
+            reports.supersede(connection, [row.id], now)
             return Accepted(row.id, duplicate=not requests.start_again(connection, row, now))
         if row.state in FINISHED_REQUESTS:
             if added:

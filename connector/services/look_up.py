@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 
-from connector.errors import Misconfigured, Temporary
+from connector.errors import Temporary
 from connector.model import Presence, Target
-from connector.services.site import AccountWork, LookUp, Site, call_each
+from connector.services.site import HALTING, AccountWork, LookUp, Site, call_each
 from connector.states import TargetState
 from connector.store import targets
 
@@ -30,22 +30,28 @@ def _look_up_account(site: Site, account: AccountWork) -> bool:
     limit = site.budgets.look_up
     with site.database.read() as connection:
         rows = targets.to_look_up_before(connection, account.name, site.clock.now(), limit)
+    if not rows:
+        # Not even an empty write: it would take the receiver's turn at the store.
+        return False
     by_value = defaultdict(list)
     for row in rows:
         by_value[Target(row.lytics_table, row.field, row.value)].append(row)
     answers = call_each(list(by_value), ask(account), account.concurrency, site.stop)
-    for one in answers:
-        if isinstance(one[1], Misconfigured):
-            site.pause_account(account, one[1])
+    for _, answer in answers:
+        if isinstance(answer, HALTING):
+            site.pause_account(account, answer)
     found: dict[Presence, list[str]] = defaultdict(list)
     again: list[str] = []
     for target, answer in answers:
         members = by_value[target]
         if isinstance(answer, Presence):
             found[answer] += [one.id for one in members]
+        elif isinstance(answer, HALTING):
+            # It says nothing about this look-up, so it is not counted as one.
+            continue
         elif isinstance(answer, Temporary) and members[0].looks < _MOST_LOOKS:
             again += [one.id for one in members]
-        elif not isinstance(answer, Misconfigured):
+        else:
             found[Presence.UNKNOWN] += [one.id for one in members]
     now = site.clock.now()
     with site.database.write() as connection:

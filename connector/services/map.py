@@ -3,31 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from connector.errors import Temporary
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.services import comments
 from connector.services.settle import settle
 from connector.services.site import Site, SourceWork
 from connector.states import FINISHED_REQUESTS, IdentityState, RequestState
-from connector.store import identities, reports, requests
+from connector.store import identities, overview, reports, requests
 from connector.store.columns import AnyRow, Connection
+
+# How often it is said that something waits for a source or an account that is not configured any more.
+_REMIND = timedelta(hours=1)
 
 
 def map_requests(site: Site) -> bool:
     """Map what is to be mapped, most urgent first; say whether there may be more."""
+    _say_what_is_left_out(site)
     digests = {one.name: one.rules.digest for one in site.sources.values()}
     with site.database.read() as connection:
         rows = requests.to_map(connection, digests, site.budgets.map)
+    mapped = 0
     for row in rows:
         if site.stop.is_set():
             return False
+        mapped += _map_safely(site, row)
+    return mapped > 0 and len(rows) == site.budgets.map
+
+
+def _say_what_is_left_out(site: Site) -> None:
+    """Say what no step will ever touch, because its source or account is gone from the configuration."""
+    now = site.clock.now()
+    if site.pauses.hold("left_out", now):
+        return
+    site.pauses.set("left_out", now + _REMIND)
+    with site.database.read() as connection:
+        found = overview.left_out(connection, site.sources, site.accounts)
+    for what, name, number in found:
+        site.log.warning("request_left_out", **{what: name}, count=number)
+
+
+def _map_safely(site: Site, row: AnyRow) -> bool:
+    """Map one request, and say whether that went well: a defect in one must not keep all others waiting."""
+    try:
         with site.database.write() as connection:
             state = _map_one(site, connection, row.id, site.clock.now())
-        if state is not None:
-            site.log.info("request_mapped", request_id=row.id, source=row.source, state=state)
-    return len(rows) == site.budgets.map
+    except Temporary:
+        raise
+    except Exception as error:  # noqa: BLE001 - the next request is not to blame
+        _say_failed(site, row, error)
+        return False
+    if state is not None:
+        site.log.info("request_mapped", request_id=row.id, source=row.source, state=state)
+    return True
+
+
+def _say_failed(site: Site, row: AnyRow, error: Exception) -> None:
+    # The class alone: text and traceback may quote the person.
+    site.log.error("step_failed", step="map", request_id=row.id, error_class=type(error).__name__)
 
 
 def _map_one(site: Site, connection: Connection, request_id: str, now: datetime) -> RequestState | None:
@@ -39,8 +74,7 @@ def _map_one(site: Site, connection: Connection, request_id: str, now: datetime)
     refusal = _refusal(source, row) if row.state is RequestState.RECEIVED else ""
     if refusal:
         requests.move_request(connection, row, RequestState.REJECTED, now, reason=refusal, finished_at=now)
-        comment = comments.rejected(refusal)
-        reports.owe(connection, row, attempt=row.attempt, status=SourceStatus.REJECTED, comment=comment, now=now)
+        reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal))], now)
         return RequestState.REJECTED
     known = identities.of_request(connection, request_id)
     result = apply_rules(source.rules, [Identity(one.kind, one.value) for one in known])
@@ -52,8 +86,7 @@ def _map_one(site: Site, connection: Connection, request_id: str, now: datetime)
     else:
         requests.move_request(connection, row, state, now, reason=result.hold_reason, mapping_digest=digest)
     if not reports.has_progress(connection, request_id, row.attempt):
-        comment = comments.in_progress(result)
-        reports.owe(connection, row, attempt=row.attempt, status=SourceStatus.IN_PROGRESS, comment=comment, now=now)
+        reports.owe(connection, [(row, SourceStatus.IN_PROGRESS, comments.in_progress(result))], now)
     settle(site, connection, [request_id], now)
     return state
 

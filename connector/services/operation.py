@@ -11,41 +11,54 @@ from connector.states import OperationState, TargetState
 from connector.store import targets
 from connector.store.columns import AnyRow, Connection
 
-# A failed or lost operation is submitted once more; then a person has to know.
-_MOST_TRIES = 1
-
 
 def finish(
     connection: Connection,
     account: AccountWork,
-    ids: Sequence[str],
+    members: Sequence[AnyRow],
     *,
     requested: int | None,
     deleted: int | None,
     now: datetime,
 ) -> None:
     """Lytics says finished. The look-up has to agree; without one, the counts have to."""
+    ids = [one.id for one in members]
     if account.look_up is not LookUp.OFF:
         targets.begin_confirming(connection, ids, now, next_look(0, now, account.confirming))
         return
-    if deleted == 0 and requested:
-        new, reason = TargetState.NOT_FOUND, "nobody_counted"
-    elif requested is not None and deleted is not None and deleted < requested:
-        # Some of the batch were not deleted, and Lytics does not say which.
-        new, reason = TargetState.FAILED, "counts_disagree"
-    else:
-        new, reason = TargetState.DELETED, "not_looked_up"
+    new, reason = by_counts(len({one.value_hash for one in members}), requested, deleted)
     targets.end(connection, ids, TargetState.SUBMITTED, new, now, reason)
+
+
+# Why a target counts as fulfilled although nobody looked it up after Lytics had finished.
+NOT_LOOKED_UP = ("not_looked_up", "nobody_counted")
+
+
+def by_counts(sent: int, requested: int | None, deleted: int | None) -> tuple[TargetState, str]:
+    """Return what Lytics' counts alone say about the values of one operation.
+
+    Args:
+        sent: how many distinct values were given to it.
+    """
+    if requested not in (None, sent):
+        # It does not speak of the values that we sent.
+        return TargetState.FAILED, "counts_disagree"
+    if deleted == 0:
+        return TargetState.NOT_FOUND, NOT_LOOKED_UP[1]
+    if deleted is not None and deleted < sent:
+        # Some were not deleted, and Lytics does not say which.
+        return TargetState.FAILED, "counts_disagree"
+    return TargetState.DELETED, NOT_LOOKED_UP[0]
 
 
 def submit_once_more(
     connection: Connection, account: AccountWork, members: Sequence[AnyRow], now: datetime, *, reason: str
 ) -> None:
-    """The operation failed or was lost at Lytics: queue its targets again, but only once."""
-    again = [one.id for one in members if one.tries < _MOST_TRIES]
-    enough = [one.id for one in members if one.tries >= _MOST_TRIES]
+    """The operation failed or was lost at Lytics: queue its targets again, but only once. Then a person has to know."""
+    again = [one.id for one in members if one.failures == 0]
+    enough = [one.id for one in members if one.failures > 0]
     next_at = now + timedelta(seconds=account.retry.first_s)
-    targets.queue_again(connection, again, TargetState.SUBMITTED, now, next_at, reason=reason)
+    targets.queue_again(connection, again, TargetState.SUBMITTED, now, next_at, reason=reason, failures=1)
     targets.end(connection, enough, TargetState.SUBMITTED, TargetState.FAILED, now, reason)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from connector.errors import ConnectorError, Misconfigured, NotFound
@@ -10,9 +11,9 @@ from connector.policy.polling import next_look
 from connector.policy.retry import next_try
 from connector.services import operation as operation_end
 from connector.services.settle import settle
-from connector.services.site import AccountWork, Site, call_each
+from connector.services.site import HALTING, AccountWork, Site, call_each
 from connector.states import OperationState, TargetState
-from connector.store import submissions, targets
+from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
 
 
@@ -31,16 +32,17 @@ def _poll_account(site: Site, account: AccountWork) -> bool:
         return account.api.status(row.remote_id)
 
     for row, answer in call_each(rows, ask, account.concurrency, site.stop):
-        if isinstance(answer, Misconfigured):
-            site.pause_account(account, answer)
-            return False
         now = site.clock.now()
+        if isinstance(answer, HALTING):
+            site.pause_account(account, answer)
+        if isinstance(answer, Misconfigured):
+            continue
         with site.database.write() as connection:
             if isinstance(answer, RemoteStatus):
                 _take_status(site, connection, account, row, answer, now)
             else:
                 _take_error(site, connection, account, row, answer, now)
-    return len(rows) == limit
+    return len(rows) == limit and not site.pauses.hold(account.name, site.clock.now())
 
 
 def _take_status(
@@ -55,16 +57,9 @@ def _take_status(
     new = OperationState.FINISHED if finished else OperationState.FAILED
     if not submissions.end_operation(connection, row.id, new, now, status):
         return
-    members = targets.of_operation(connection, row.id, TargetState.SUBMITTED)
+    members = _members(connection, row)
     if finished:
-        operation_end.finish(
-            connection,
-            account,
-            [one.id for one in members],
-            requested=status.requested,
-            deleted=status.deleted,
-            now=now,
-        )
+        operation_end.finish(connection, account, members, requested=status.requested, deleted=status.deleted, now=now)
     else:
         operation_end.submit_once_more(connection, account, members, now, reason="failed_at_lytics")
     settle(site, connection, {one.request_id for one in members}, now)
@@ -89,7 +84,14 @@ def _take_error(
         )
         return
     if submissions.end_operation(connection, row.id, OperationState.LOST, now):
-        members = targets.of_operation(connection, row.id, TargetState.SUBMITTED)
+        members = _members(connection, row)
         operation_end.submit_once_more(connection, account, members, now, reason="lost_at_lytics")
         settle(site, connection, {one.request_id for one in members}, now)
         site.log.error("operation_lost", account=account.name, operation_id=row.id, count=len(members))
+
+
+def _members(connection: Connection, row: AnyRow) -> Sequence[AnyRow]:
+    """Return the targets of an operation that has just ended, their requests locked."""
+    members = targets.of_operation(connection, row.id, TargetState.SUBMITTED)
+    requests.lock_all(connection, {one.request_id for one in members})
+    return members

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from connector.errors import ConnectorError, Misconfigured
 from connector.model import Delivered, Report
 from connector.policy.retry import next_try
-from connector.services.site import Site, SourceWork, call_each
+from connector.services.site import HALTING, Site, SourceWork, call_each
 from connector.states import ReportState
 from connector.store import reports
 from connector.store.columns import AnyRow
 
-# Reports of one source that are sent at the same time; OneTrust asks for at most five calls per second.
+# Reports of one source that are sent at the same time, and written down before the next ones are sent: OneTrust asks
+# for at most five calls per second.
 _CONCURRENCY = 4
 
 _STATE_OF = {
@@ -24,8 +23,7 @@ _STATE_OF = {
 
 def report(site: Site) -> bool:
     """Send the reports that are due, for each source; say whether there may be more."""
-    now = site.clock.now()
-    free = [one for one in site.sources.values() if not site.pauses.hold(f"report:{one.name}", now)]
+    free = [one for one in site.sources.values() if site.may_report(one)]
     more = [_report_source(site, source) for source in free]
     return any(more)
 
@@ -38,40 +36,52 @@ def _report_source(site: Site, source: SourceWork) -> bool:
     def send(row: AnyRow) -> Delivered:
         return source.reporter.deliver(Report(row.external, row.status, row.comment))
 
-    for row, answer in call_each(rows, send, _CONCURRENCY, site.stop):
-        _take_answer(site, source, row, answer)
-    return len(rows) == limit and not site.pauses.hold(f"report:{source.name}", site.clock.now())
+    for start in range(0, len(rows), _CONCURRENCY):
+        if not site.may_report(source):
+            return False
+        with site.database.read() as connection:
+            due = reports.still_queued(connection, rows[start : start + _CONCURRENCY])
+        for row, answer in call_each(due, send, _CONCURRENCY, site.stop):
+            _take_answer(site, source, row, answer)
+    return len(rows) == limit and site.may_report(source)
 
 
 def _take_answer(site: Site, source: SourceWork, row: AnyRow, answer: Delivered | ConnectorError) -> None:
     now = site.clock.now()
-    if isinstance(answer, Delivered):
-        state, reason = _STATE_OF[answer]
-        with site.database.write() as connection:
-            reports.end_report(connection, row.id, state, now, reason)
-        site.log.info(
-            "report_sent" if state is ReportState.SENT else "report_conflict",
-            source=source.name,
-            request_id=row.request_id,
-            report_id=row.id,
-            status=row.status,
-        )
+    if isinstance(answer, ConnectorError):
+        _take_error(site, source, row, answer)
         return
-    next_at = next_try(row.tries, answer, now, site.rng, site.report_retry)
+    state, reason = _STATE_OF[answer]
+    with site.database.write() as connection:
+        reports.end_report(connection, row.id, state, now, reason)
+    site.log.info(
+        "report_sent" if state is ReportState.SENT else "report_conflict",
+        source=source.name,
+        request_id=row.request_id,
+        report_id=row.id,
+        status=row.status,
+    )
+
+
+def _take_error(site: Site, source: SourceWork, row: AnyRow, error: ConnectorError) -> None:
+    now = site.clock.now()
+    if isinstance(error, HALTING):
+        site.pause_reports(source, error)
+    next_at = next_try(row.tries, error, now, site.rng, site.report_retry)
     with site.database.write() as connection:
         if next_at is None:
-            reports.end_report(connection, row.id, ReportState.DEAD, now, answer.code)
+            reports.end_report(connection, row.id, ReportState.DEAD, now, error.code)
         else:
-            reports.try_again(connection, row.id, next_at, answer.code)
-    if isinstance(answer, Misconfigured):
-        site.pauses.set(f"report:{source.name}", now + timedelta(seconds=site.report_retry.misconfigured_s))
+            # Waiting for an operator is no failure of this report, and must not bring it nearer to its end.
+            counted = not isinstance(error, Misconfigured)
+            reports.try_again(connection, row.id, next_at, error.code, counted=counted)
     log = site.log.error if next_at is None else site.log.warning
     log(
         "report_dead" if next_at is None else "report_failed",
         source=source.name,
         request_id=row.request_id,
         report_id=row.id,
-        code=answer.code,
+        code=error.code,
         attempt=row.tries + 1,
         next_at=next_at,
     )

@@ -8,17 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from connector.clock import Clock
+from connector.codes import Code
 from connector.crypto.pseudonym import Pseudonymiser
-from connector.errors import ConnectorError, Misconfigured
+from connector.errors import ConnectorError, Misconfigured, RateLimited, Temporary
 from connector.mapping.rules import RuleSet
 from connector.policy.deadlines import Regulation
 from connector.policy.polling import PollPolicy
-from connector.policy.retry import RetryPolicy
+from connector.policy.retry import RetryPolicy, next_try
 from connector.ports import DeletionApi, Log, Profiles, Reporter, Source, Verifier
 from connector.store.database import Database
+
+# After one of these every further call to the same system would fail the same way.
+Halting: TypeAlias = Misconfigured | RateLimited
+HALTING: Final = (Misconfigured, RateLimited)
 
 
 class LookUp(StrEnum):
@@ -87,14 +92,14 @@ class Budgets:
 
 @dataclass(slots=True)
 class Pauses:
-    """Accounts and sources that refused our credential: nothing is asked of them until the time given."""
+    """Remote systems that refused our credential or asked us to slow down: they are left alone until the time given."""
 
     until: dict[str, datetime] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def set(self, key: str, until: datetime) -> None:
         with self._lock:
-            self.until[key] = until
+            self.until[key] = max(until, self.until.get(key, until))
 
     def hold(self, key: str, now: datetime) -> bool:
         with self._lock:
@@ -122,11 +127,29 @@ class Site:
         now = self.clock.now()
         return [one for one in self.accounts.values() if not self.pauses.hold(one.name, now)]
 
-    def pause_account(self, account: AccountWork, error: ConnectorError) -> None:
-        """Ask nothing more of an account for a while: an operator has to act. Nothing is burned meanwhile."""
-        until = self.clock.now() + timedelta(seconds=account.retry.misconfigured_s)
-        self.pauses.set(account.name, until)
-        self.log.error("account_paused", account=account.name, code=error.code, next_at=until)
+    def pause_account(self, account: AccountWork, error: Halting) -> None:
+        """Ask nothing more of an account for a while. Nothing is burned meanwhile."""
+        until = self._pause(account.name, error, account.retry)
+        log = self.log.error if isinstance(error, Misconfigured) else self.log.warning
+        log("account_paused", account=account.name, code=error.code, next_at=until)
+
+    def pause_reports(self, source: SourceWork, error: Halting) -> None:
+        """Send a source no reports for a while."""
+        self._pause(_reports_of(source), error, self.report_retry)
+
+    def may_report(self, source: SourceWork) -> bool:
+        """Say whether a source may be sent reports now."""
+        return not self.pauses.hold(_reports_of(source), self.clock.now())
+
+    def _pause(self, key: str, error: Halting, policy: RetryPolicy) -> datetime:
+        now = self.clock.now()
+        until = next_try(0, error, now, self.rng, policy) or now + timedelta(seconds=policy.max_s)
+        self.pauses.set(key, until)
+        return until
+
+
+def _reports_of(source: SourceWork) -> str:
+    return f"report:{source.name}"
 
 
 Item = TypeVar("Item")
@@ -138,8 +161,9 @@ def call_each(
 ) -> list[tuple[Item, Result | ConnectorError]]:
     """Make one remote call per item, a few at a time, and pair each item with its result or typed error.
 
-    Items are left out, to be taken up by the next run, once the process is asked to stop or a call shows that an
-    operator has to act first: then every further call would fail the same way.
+    Items are left out, to be taken up by the next run, once the process is asked to stop or a call shows that every
+    further one would fail the same way: an operator has to act, or we have to slow down. A defect in one call is that
+    item's error, so that it cannot keep the others from being done.
     """
     halted = threading.Event()
 
@@ -148,11 +172,13 @@ def call_each(
             return None
         try:
             return item, call(item)
-        except Misconfigured as error:
+        except HALTING as error:
             halted.set()
             return item, error
         except ConnectorError as error:
             return item, error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it may have been carried out
+            return item, Temporary(Code.INTERNAL_ERROR, type(error).__name__, outcome_unknown=True)
 
     if concurrency == 1:
         done = [one(item) for item in items]

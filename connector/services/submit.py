@@ -15,9 +15,9 @@ from connector.policy.polling import next_look
 from connector.policy.retry import next_try
 from connector.services.operation import end_at_once
 from connector.services.settle import settle
-from connector.services.site import AccountWork, LookUp, Site
+from connector.services.site import HALTING, AccountWork, LookUp, Site
 from connector.states import OperationState, SubmissionState, TargetState
-from connector.store import submissions, targets
+from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
 
 # Rows read per run, in full batches: enough to fill some, few enough to be forgotten soon.
@@ -44,16 +44,31 @@ def submit(site: Site) -> bool:
 
 
 def _submit_account(site: Site, account: AccountWork) -> bool:
+    if _must_wait(site, account):
+        return False
     limit = account.batch_max_values * _BATCHES_PER_RUN
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
     with site.database.read() as connection:
         rows = targets.to_submit(connection, account.name, site.clock.now(), limit, looked_up=looked_up)
-    full = len(rows) == limit
-    for batch, members in _batches(account, rows, site.clock.now()):
-        if site.stop.is_set() or site.pauses.hold(account.name, site.clock.now()):
+    batches = _batches(account, rows, site.clock.now())
+    for batch, members in batches:
+        if site.stop.is_set() or not _submit_batch(site, account, batch, members) or _must_wait(site, account):
             return False
-        _submit_batch(site, account, batch, members)
-    return full
+    return bool(batches) and len(rows) == limit
+
+
+def _must_wait(site: Site, account: AccountWork) -> bool:
+    """Say whether nothing may be submitted now.
+
+    An outcome that was lost is looked for by size and time. While that goes on no further call is made that looks like
+    it; one that can never be told from others does not hold up the account for ever.
+    """
+    now = site.clock.now()
+    if account.api.repeat_is_safe:
+        return site.pauses.hold(account.name, now)
+    with site.database.read() as connection:
+        searched = submissions.any_open(connection, account.name, now - timedelta(seconds=account.unknown_wait_s))
+    return searched or site.pauses.hold(account.name, now)
 
 
 def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> list[tuple[Batch, list[AnyRow]]]:
@@ -76,7 +91,8 @@ def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> lis
     return formed
 
 
-def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow]) -> None:
+def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow]) -> bool:
+    """Make one bulk call; say whether the account may be sent the next one."""
     with site.database.write() as connection:
         submission_id, mine = submissions.intend(
             connection,
@@ -87,56 +103,60 @@ def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Seque
             members=members,
             now=site.clock.now(),
         )
+    if not mine:
+        return True
     values = list(dict.fromkeys(one.value for one in mine))
-    if not values:
-        return
     attempt = Attempt(submission_id, Batch(batch.table, batch.field, values), mine)
     try:
         answer = account.api.submit(batch.table, batch.field, values)
     except ConnectorError as error:
         _take_error(site, account, attempt, error)
-    else:
-        with site.database.write() as connection:
-            record_answer(site, connection, account, attempt, answer, SubmissionState.INTENDED)
-        site.log.info(
-            "batch_submitted",
+        return not isinstance(error, Temporary)
+    with site.database.write() as connection:
+        record_answer(site, connection, account, attempt, answer)
+    _log_answer(site, account, attempt, answer)
+    return True
+
+
+def _log_answer(site: Site, account: AccountWork, attempt: Attempt, answer: SubmitAnswer) -> None:
+    site.log.info(
+        "batch_submitted",
+        account=account.name,
+        submission_id=attempt.submission_id,
+        count=len(attempt.batch.values),
+        accepted=len(answer.accepted),
+        refused=len(answer.refused),
+        unconfirmed=len(answer.unconfirmed),
+        correlation_id=answer.correlation_id,
+    )
+    if answer.contradictory or answer.foreign:
+        site.log.warning(
+            "answer_contradictory",
             account=account.name,
-            submission_id=submission_id,
-            count=len(values),
-            accepted=len(answer.accepted),
-            refused=len(answer.refused),
-            unconfirmed=len(answer.unconfirmed),
-            correlation_id=answer.correlation_id,
+            submission_id=attempt.submission_id,
+            contradictory=answer.contradictory,
+            foreign=answer.foreign,
         )
-        if answer.contradictory or answer.foreign:
-            site.log.warning(
-                "answer_contradictory",
-                account=account.name,
-                submission_id=submission_id,
-                contradictory=answer.contradictory,
-                foreign=answer.foreign,
-            )
 
 
 def record_answer(
-    site: Site,
-    connection: Connection,
-    account: AccountWork,
-    attempt: Attempt,
-    answer: SubmitAnswer,
-    old: SubmissionState,
+    site: Site, connection: Connection, account: AccountWork, attempt: Attempt, answer: SubmitAnswer
 ) -> None:
     """Write down what Lytics answered, value by value: accepted, refused with a reason, or to be sent again."""
     now = site.clock.now()
     if not submissions.end_submission(
-        connection,
-        attempt.submission_id,
-        old,
-        SubmissionState.ACCEPTED,
-        now,
-        correlation_id=answer.correlation_id,
+        connection, attempt.submission_id, SubmissionState.ACCEPTED, now, correlation_id=answer.correlation_id
     ):
         return
+    operations = submissions.follow(
+        connection,
+        account=account.name,
+        submission_id=attempt.submission_id,
+        remote_ids=set(answer.accepted.values()),
+        now=now,
+        first_look_at=next_look(0, now, account.polling),
+    )
+    requests.lock_all(connection, {one.request_id for one in attempt.members})
     by_remote_id: dict[str, list[str]] = defaultdict(list)
     for one in attempt.members:
         if one.value in answer.accepted:
@@ -146,17 +166,9 @@ def record_answer(
             targets.end(connection, [one.id], TargetState.SUBMITTING, TargetState.REFUSED, now, reason[:200])
         else:
             _queue_again(site, connection, account, [one], now, reason="unconfirmed")
-    first_look_at = next_look(0, now, account.polling)
     for remote_id, ids in by_remote_id.items():
-        operation = submissions.follow(
-            connection,
-            account=account.name,
-            submission_id=attempt.submission_id,
-            remote_id=remote_id,
-            target_ids=ids,
-            now=now,
-            first_look_at=first_look_at,
-        )
+        operation = operations[remote_id]
+        targets.begin_following(connection, ids, operation.id, now)
         if operation.state is not OperationState.RUNNING:
             end_at_once(connection, account, operation, ids, now)
     settle(site, connection, {one.request_id for one in attempt.members}, now)
@@ -175,7 +187,9 @@ def _queue_again(
 ) -> None:
     cause = error or Temporary(Code.REMOTE_ANSWER_UNREADABLE)
     tries = max(one.tries for one in members)
-    next_at = next_try(tries, cause, now, site.rng, account.retry) or now + timedelta(seconds=account.retry.max_s)
+    # Halves need not wait: each is smaller than what was refused, so this comes to an end.
+    wait_s = 0.0 if batch_cap is not None else account.retry.max_s
+    next_at = next_try(tries, cause, now, site.rng, account.retry) or now + timedelta(seconds=wait_s)
     targets.queue_again(
         connection,
         [one.id for one in members],
@@ -190,8 +204,9 @@ def _queue_again(
 def _take_error(site: Site, account: AccountWork, attempt: Attempt, error: ConnectorError) -> None:
     """Decide what a failed call means for its targets: nothing happened, nobody knows, or a final no."""
     size = len(attempt.batch.values)
-    if isinstance(error, Misconfigured):
+    if isinstance(error, HALTING):
         site.pause_account(account, error)
+    if isinstance(error, Misconfigured):
         _give_back(site, account, attempt, error)
     elif isinstance(error, Refused) and size > 1:
         # The call as a whole was refused, which says nothing about the single value: halve until it does.
@@ -203,12 +218,7 @@ def _take_error(site: Site, account: AccountWork, attempt: Attempt, error: Conne
     else:
         with site.database.write() as connection:
             submissions.end_submission(
-                connection,
-                attempt.submission_id,
-                SubmissionState.INTENDED,
-                SubmissionState.UNKNOWN,
-                site.clock.now(),
-                reason=error.code,
+                connection, attempt.submission_id, SubmissionState.UNKNOWN, site.clock.now(), reason=error.code
             )
     site.log.warning(
         "batch_failed", account=account.name, submission_id=attempt.submission_id, code=error.code, count=size
@@ -228,12 +238,7 @@ def _give_back(
     now = site.clock.now()
     with site.database.write() as connection:
         if submissions.end_submission(
-            connection,
-            attempt.submission_id,
-            SubmissionState.INTENDED,
-            SubmissionState.ABANDONED,
-            now,
-            reason=error.code,
+            connection, attempt.submission_id, SubmissionState.ABANDONED, now, reason=error.code
         ):
             _queue_again(
                 site, connection, account, attempt.members, now, reason=error.code, error=error, batch_cap=batch_cap
@@ -244,12 +249,8 @@ def _refuse(site: Site, attempt: Attempt, error: ConnectorError) -> None:
     now = site.clock.now()
     with site.database.write() as connection:
         if submissions.end_submission(
-            connection,
-            attempt.submission_id,
-            SubmissionState.INTENDED,
-            SubmissionState.REFUSED,
-            now,
-            reason=error.code,
+            connection, attempt.submission_id, SubmissionState.REFUSED, now, reason=error.code
         ):
+            requests.lock_all(connection, {one.request_id for one in attempt.members})
             targets.end(connection, attempt.ids, TargetState.SUBMITTING, TargetState.REFUSED, now, error.code)
             settle(site, connection, {one.request_id for one in attempt.members}, now)

@@ -17,8 +17,9 @@ from connector.codes import Code
 from connector.errors import Misconfigured, Temporary
 
 BUSY_TIMEOUT_MS = 10_000
-# Any number that nobody else uses in the same PostgreSQL database.
+# Any numbers that nobody else uses in the same PostgreSQL database.
 WORKER_LOCK = 0x636F6E6E
+SCHEMA_LOCK = 0x636F6E6F
 
 
 class Database:
@@ -39,6 +40,8 @@ class Database:
             options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
             self.file: Path | None = Path(self.url.database or "connector.db")
             self.file.parent.mkdir(parents=True, exist_ok=True)
+            # It holds personal values. SQLite gives its other files the same rights.
+            self.file.touch(mode=0o600, exist_ok=True)
             self._gate: WriterGate | None = WriterGate(self.file.with_suffix(self.file.suffix + ".writer"))
         else:
             options["pool_pre_ping"] = True
@@ -52,8 +55,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection in a read transaction: one snapshot, nothing written."""
-        with _translated(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with _translated(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                # By default every statement would see another moment.
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -83,8 +90,12 @@ class Database:
             return
         with _translated():
             connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            # The lock belongs to the database session: back in the pool, it would keep the lock.
+            connection.detach()
         with connection:
-            yield bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": WORKER_LOCK}))
+            with _translated():
+                held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": WORKER_LOCK}))
+            yield held
 
     def close(self) -> None:
         self.engine.dispose()

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from connector.ids import new_id
 from connector.model import Mapped, Target
 from connector.states import IdentityState, TargetState, check_move
 from connector.store.columns import AnyRow
+from connector.store.moves import parts
 from connector.store.tables import identities, targets
 
 
 def of_request(connection: Connection, request_id: str) -> Sequence[AnyRow]:
-    """Return a request's identities in the order in which they arrived."""
+    """Return a request's identities, those of earlier deliveries first."""
     return connection.execute(
         select(identities).where(identities.c.request_id == request_id).order_by(identities.c.id)
     ).all()
 
 
 def forget_unsubmitted(connection: Connection, request_id: str) -> bool:
-    """Drop the targets of a request none of which was ever submitted; say whether that was so."""
+    """Drop the targets of a locked request of which none was part of a call in this attempt; say whether that was so.
+
+    The lock on the request keeps its targets from being taken into a call meanwhile.
+    """
     started = connection.scalar(
         select(func.count())
         .select_from(targets)
-        .where(targets.c.request_id == request_id, targets.c.state != TargetState.QUEUED)
+        .where(targets.c.request_id == request_id, or_(targets.c.state != TargetState.QUEUED, targets.c.tries > 0))
     )
-    tried = connection.scalar(
-        select(func.count()).select_from(targets).where(targets.c.request_id == request_id, targets.c.tries > 0)
-    )
-    if started or tried:
+    if started:
         return False
     connection.execute(delete(targets).where(targets.c.request_id == request_id))
     return True
@@ -80,13 +80,19 @@ def add_targets(
     )
 
 
-def count_states(connection: Connection, request_id: str) -> tuple[Counter[IdentityState], Counter[TargetState]]:
-    """Return how many identities and targets of a request are in each state."""
-
-    def counted(table: Any) -> Counter[Any]:
-        rows = connection.execute(
-            select(table.c.state, func.count()).where(table.c.request_id == request_id).group_by(table.c.state)
-        )
-        return Counter({state: number for state, number in rows})  # noqa: C416 - rows are not tuples for Counter
-
-    return counted(identities), counted(targets)
+def count_states(
+    connection: Connection, request_ids: Collection[str]
+) -> Mapping[str, tuple[Counter[IdentityState], Counter[TargetState]]]:
+    """Return how many identities and targets of each request are in each state."""
+    counted: dict[str, tuple[Counter[IdentityState], Counter[TargetState]]]
+    counted = {one: (Counter(), Counter()) for one in request_ids}
+    for place, table in enumerate((identities, targets)):
+        for part in parts(request_ids):
+            rows = connection.execute(
+                select(table.c.request_id, table.c.state, func.count())
+                .where(table.c.request_id.in_(part))
+                .group_by(table.c.request_id, table.c.state)
+            )
+            for request_id, state, number in rows:
+                counted[request_id][place][state] = number
+    return counted

@@ -1,23 +1,38 @@
-"""The guarded state change: every one goes through `move`, which knows the legal moves and the state expected."""
+"""The guarded state change: every one goes through `move`, which knows the legal moves and the state expected.
+
+Transactions take their locks in one order, so that none waits for another in a circle: submission, operation, requests
+(by id), targets, reports.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, update
 
 from connector.states import check_move
 
+# SQLite takes 32,766 values in one statement unless built otherwise, PostgreSQL's protocol 65,535.
+_MOST_VALUES: Final = 10_000
 
-def move(connection: Connection, table: Table, ids: Sequence[str], old: StrEnum, new: StrEnum, **values: Any) -> int:
+
+def parts(ids: Collection[str]) -> Iterator[Sequence[str]]:
+    """Cut ids into parts that fit into one statement, sorted."""
+    in_order = sorted(ids)
+    for start in range(0, len(in_order), _MOST_VALUES):
+        yield in_order[start : start + _MOST_VALUES]
+
+
+def move(connection: Connection, table: Table, ids: Collection[str], old: StrEnum, new: StrEnum, **values: Any) -> int:
     """Move the rows that are still in `old` to `new` and set `values`; return how many there were.
 
     A row that somebody else has moved in the meantime is left alone: the caller compares the number.
     """
     check_move(old, new)
-    if not ids:
-        return 0
-    statement = update(table).where(table.c.id.in_(ids), table.c.state == old).values(state=new, **values)
-    return connection.execute(statement).rowcount
+    moved = 0
+    for part in parts(ids):
+        statement = update(table).where(table.c.id.in_(part), table.c.state == old).values(state=new, **values)
+        moved += connection.execute(statement).rowcount
+    return moved

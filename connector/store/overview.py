@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, case, func, select
 
-from connector.states import FINISHED_REQUESTS, RequestState
+from connector.states import FINISHED_REQUESTS, OPEN_REQUESTS, TERMINAL_TARGETS, ReportState, RequestState, TargetState
 from connector.store.columns import AnyRow
 from connector.store.tables import (
     deliveries,
@@ -22,7 +22,7 @@ from connector.store.tables import (
     targets,
 )
 
-_OPEN = tuple(state for state in RequestState if state not in FINISHED_REQUESTS)
+_OPEN = tuple(state for state in RequestState if state in OPEN_REQUESTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,56 @@ def overview(connection: Connection, now: datetime) -> Overview:
         due_within_7_days=number(is_open, requests.c.due_at >= now, requests.c.due_at < soon),
         next_due=connection.scalar(select(func.min(requests.c.due_at)).where(is_open)),
     )
+
+
+def left_out(
+    connection: Connection, sources: Collection[str], accounts: Collection[str]
+) -> Sequence[tuple[str, str, int]]:
+    """Return what no step will touch while the configuration stays as it is.
+
+    Returns:
+        `source` or `account`, its name, and how many requests, unsent reports or targets on their way belong to it.
+    """
+    open_targets = [one for one in TargetState if one not in TERMINAL_TARGETS]
+    questions = (
+        ("source", requests.c.source, requests.c.state.in_(_OPEN), sources),
+        ("source", reports.c.source, reports.c.state == ReportState.QUEUED, sources),
+        ("account", targets.c.account, targets.c.state.in_(open_targets), accounts),
+    )
+    found = []
+    for what, name, waiting, known in questions:
+        rows = connection.execute(
+            select(name, func.count()).where(waiting, name.not_in(list(known))).group_by(name).order_by(name)
+        )
+        found += [(what, row[0], row[1]) for row in rows]
+    return found
+
+
+def needing_attention(connection: Connection, now: datetime, limit: int) -> Sequence[AnyRow]:
+    """Return open requests, those past their due date and held ones first, then the most urgent."""
+    late = case((requests.c.due_at < now, 0), else_=1)
+    held = case((requests.c.state == RequestState.HELD, 0), else_=1)
+    return connection.execute(
+        select(requests)
+        .where(requests.c.state.in_(_OPEN))
+        .order_by(late, held, requests.c.due_at, requests.c.id)
+        .limit(limit)
+    ).all()
+
+
+def with_ended_reports(connection: Connection, limit: int) -> Sequence[AnyRow]:
+    """Return finished requests whose final report was given up or met another decision, the latest first."""
+    return connection.execute(
+        select(requests)
+        .join(reports, reports.c.request_id == requests.c.id)
+        .where(
+            reports.c.state.in_((ReportState.DEAD, ReportState.CONFLICT)),
+            reports.c.attempt == requests.c.attempt,
+            requests.c.state.in_(FINISHED_REQUESTS),
+        )
+        .order_by(requests.c.id.desc())
+        .limit(limit)
+    ).all()
 
 
 def find(connection: Connection, name: str) -> Sequence[AnyRow]:

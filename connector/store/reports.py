@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
@@ -11,36 +11,34 @@ from connector.ids import new_id
 from connector.model import SourceStatus
 from connector.states import ReportState
 from connector.store.columns import AnyRow
-from connector.store.moves import move
+from connector.store.moves import move, parts
 from connector.store.tables import reports, requests
 
 
-def owe(
-    connection: Connection, request: AnyRow, *, attempt: int, status: SourceStatus, comment: str, now: datetime
-) -> None:
-    """Put a report into the outbox. A final report makes a progress report that was not sent yet pointless."""
-    final = status is not SourceStatus.IN_PROGRESS
-    waiting = connection.execute(
-        select(reports.c.id, reports.c.attempt, reports.c.final).where(
-            reports.c.request_id == request.id, reports.c.state == ReportState.QUEUED
-        )
-    ).all()
-    older = [one.id for one in waiting if one.attempt < attempt or final]
-    move(connection, reports, older, ReportState.QUEUED, ReportState.SUPERSEDED, ended_at=now)
-    connection.execute(
-        insert(reports).values(
-            id=new_id(now),
-            request_id=request.id,
-            source=request.source,
-            attempt=attempt,
-            final=final,
-            status=status,
-            comment=comment,
-            state=ReportState.QUEUED,
-            next_at=now,
-            created_at=now,
-        )
-    )
+def owe(connection: Connection, owed: Sequence[tuple[AnyRow, SourceStatus, str]], now: datetime) -> None:
+    """Put reports into the outbox. Each makes those of the same request that were not sent yet pointless.
+
+    Args:
+        owed: at most one per request: its row, the status to report, and the comment.
+    """
+    supersede(connection, [request.id for request, _, _ in owed], now)
+    rows = [
+        {
+            "id": new_id(now),
+            "request_id": request.id,
+            "source": request.source,
+            "attempt": request.attempt,
+            "final": status is not SourceStatus.IN_PROGRESS,
+            "status": status,
+            "comment": comment,
+            "state": ReportState.QUEUED,
+            "next_at": now,
+            "created_at": now,
+        }
+        for request, status, comment in owed
+    ]
+    if rows:
+        connection.execute(insert(reports), rows)
 
 
 def has_progress(connection: Connection, request_id: str, attempt: int) -> bool:
@@ -66,6 +64,24 @@ def to_send(connection: Connection, source: str, now: datetime, limit: int) -> S
     ).all()
 
 
+def still_queued(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:
+    """Return those of the reports read before that have not been sent or superseded meanwhile."""
+    ids = [row.id for row in rows]
+    found = set(
+        connection.scalars(select(reports.c.id).where(reports.c.id.in_(ids), reports.c.state == ReportState.QUEUED))
+    )
+    return [row for row in rows if row.id in found]
+
+
+def supersede(connection: Connection, request_ids: Collection[str], now: datetime) -> None:
+    """Drop the reports of requests that were not sent yet: what comes next makes them pointless."""
+    for part in parts(request_ids):
+        ids = connection.scalars(
+            select(reports.c.id).where(reports.c.request_id.in_(part), reports.c.state == ReportState.QUEUED)
+        ).all()
+        move(connection, reports, ids, ReportState.QUEUED, ReportState.SUPERSEDED, ended_at=now)
+
+
 def end_report(connection: Connection, report_id: str, new: ReportState, now: datetime, reason: str = "") -> bool:
     """End a report; False if it was superseded meanwhile."""
     return (
@@ -83,12 +99,12 @@ def end_report(connection: Connection, report_id: str, new: ReportState, now: da
     )
 
 
-def try_again(connection: Connection, report_id: str, next_at: datetime, reason: str) -> None:
-    """Set a report's next try."""
+def try_again(connection: Connection, report_id: str, next_at: datetime, reason: str, *, counted: bool) -> None:
+    """Set a report's next try, and count the one that failed."""
     connection.execute(
         update(reports)
         .where(reports.c.id == report_id, reports.c.state == ReportState.QUEUED)
-        .values(next_at=next_at, tries=reports.c.tries + 1, reason=reason)
+        .values(next_at=next_at, tries=reports.c.tries + int(counted), reason=reason)
     )
 
 

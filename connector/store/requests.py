@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, exists, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, insert, or_, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.ids import new_id
 from connector.private import Private
 from connector.states import IdentityState, RequestState, TargetState
 from connector.store.columns import AnyRow
-from connector.store.moves import move
+from connector.store.moves import move, parts
 from connector.store.tables import deliveries, history, identities, requests, targets
 
 
@@ -40,15 +41,42 @@ class NewIdentity:
     value_hash: str
 
 
-def insert_if_new(connection: Connection, table: Table, values: Mapping[str, Any], unique: Sequence[str]) -> bool:
-    """Insert a row unless one with the same `unique` columns exists; say whether it was inserted.
+# Statements that every delivery needs are built once: building one anew costs more than the database does.
+_BY_KEY = (
+    select(requests)
+    .where(requests.c.source == bindparam("source"), requests.c.request_key == bindparam("request_key"))
+    .with_for_update()
+)
+_HASHES_OF = select(identities.c.value_hash).where(identities.c.request_id == bindparam("request_id"))
+_CLAIMED = select(deliveries.c.body_digest, deliveries.c.request_id).where(
+    deliveries.c.source == bindparam("source"), deliveries.c.claim_key == bindparam("claim_key")
+)
+_ADD_IDENTITY = insert(identities)
+_ADD_HISTORY = insert(history)
+
+
+@cache
+def insert_or_leave(dialect: str, table: Table, unique: tuple[str, ...]) -> Any:
+    """Return the statement that inserts rows except where one with the same `unique` columns exists.
 
     A unique index decides, also between two processes at the same moment.
     """
-    dialect_insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = dialect_insert(table).values(**values).on_conflict_do_nothing(index_elements=list(unique))
-    # RETURNING tells on both databases; a row count does not.
-    return connection.execute(statement.returning(table.c.id)).first() is not None
+    dialect_insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return dialect_insert(table).on_conflict_do_nothing(index_elements=list(unique))
+
+
+@cache
+def _insert_and_return(dialect: str, table: Table, unique: tuple[str, ...]) -> Any:
+    # RETURNING tells on both databases whether there was an insertion; a row count does not.
+    return insert_or_leave(dialect, table, unique).returning(table)
+
+
+def insert_if_new(
+    connection: Connection, table: Table, values: Mapping[str, Any], unique: tuple[str, ...]
+) -> AnyRow | None:
+    """Insert a row and return it, or return None if one with the same `unique` columns exists."""
+    statement = _insert_and_return(connection.dialect.name, table, unique)
+    return connection.execute(statement, dict(values)).one_or_none()
 
 
 def claim(connection: Connection, one: Claim, request_id: str) -> AnyRow | None:
@@ -69,36 +97,32 @@ def claim(connection: Connection, one: Claim, request_id: str) -> AnyRow | None:
         },
         ("source", "claim_key"),
     )
-    if fresh:
+    if fresh is not None:
         return None
-    return connection.execute(
-        select(deliveries.c.body_digest, deliveries.c.request_id).where(
-            deliveries.c.source == one.source, deliveries.c.claim_key == one.claim_key
-        )
-    ).one()
+    return connection.execute(_CLAIMED, {"source": one.source, "claim_key": one.claim_key}).one()
 
 
 def find_or_insert(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[AnyRow, bool]:
     """Return the request row for (source, request_key), locked for this transaction, and whether it is new."""
-    fresh = insert_if_new(
-        connection,
-        requests,
-        {"id": new_id(now), "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": "", **values},
-        ("source", "request_key"),
-    )
-    row = connection.execute(
-        select(requests)
-        .where(requests.c.source == values["source"], requests.c.request_key == values["request_key"])
-        .with_for_update()
-    ).one()
-    if fresh:
-        _remember(connection, row.id, now, RequestState.RECEIVED, "", 1)
-    return row, fresh
+    given = {"id": new_id(now), "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
+    row = insert_if_new(connection, requests, {**given, **values}, ("source", "request_key"))
+    if row is not None:
+        _remember(connection, [(row.id, 1)], now, RequestState.RECEIVED, "")
+        return row, True
+    key = {"source": values["source"], "request_key": values["request_key"]}
+    return connection.execute(_BY_KEY, key).one(), False
 
 
-def add_identities(connection: Connection, request_id: str, new: Sequence[NewIdentity], now: datetime) -> int:
-    """Add the identities that the request does not have yet; return how many those are."""
-    known = set(connection.scalars(select(identities.c.value_hash).where(identities.c.request_id == request_id)).all())
+def add_identities(
+    connection: Connection, request_id: str, new: Sequence[NewIdentity], now: datetime, *, look: bool = True
+) -> int:
+    """Add the identities that the request does not have yet; return how many those are.
+
+    Args:
+        look: whether it may have some; False for a request that was inserted in this transaction.
+    """
+    known = set(connection.scalars(_HASHES_OF, {"request_id": request_id}).all()) if look else set()
+    distinct = {one.value_hash: one for one in reversed(new) if one.value_hash not in known}
     rows = [
         {
             "id": new_id(now),
@@ -108,11 +132,10 @@ def add_identities(connection: Connection, request_id: str, new: Sequence[NewIde
             "value_hash": one.value_hash,
             "state": IdentityState.RECEIVED,
         }
-        for one in new
-        if one.value_hash not in known
+        for one in reversed(distinct.values())
     ]
     if rows:
-        connection.execute(insert(identities), rows)
+        connection.execute(_ADD_IDENTITY, rows)
     return len(rows)
 
 
@@ -134,8 +157,22 @@ def move_request(
     attempt = values.get("attempt", row.attempt)
     if move(connection, requests, [row.id], row.state, new, reason=reason, **values) == 0:
         return False
-    _remember(connection, row.id, now, new, reason, attempt)
+    _remember(connection, [(row.id, attempt)], now, new, reason)
     return True
+
+
+def begin_work(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> None:
+    """Move those of the locked requests that are queued to working: the first of their targets goes to Lytics."""
+    queued = [row for row in rows if row.state is RequestState.QUEUED]
+    move(connection, requests, [row.id for row in queued], RequestState.QUEUED, RequestState.WORKING, reason="")
+    _remember(connection, [(row.id, row.attempt) for row in queued], now, RequestState.WORKING, "")
+
+
+def finish(connection: Connection, rows: Sequence[AnyRow], new: RequestState, now: datetime) -> None:
+    """End locked requests that are with Lytics, and write the moves into their history."""
+    ids = [row.id for row in rows]
+    move(connection, requests, ids, RequestState.WORKING, new, reason="", finished_at=now)
+    _remember(connection, [(row.id, row.attempt) for row in rows], now, new, "")
 
 
 def note_mapping(connection: Connection, request_id: str, *, reason: str, mapping_digest: str) -> None:
@@ -159,6 +196,7 @@ def start_again(connection: Connection, row: AnyRow, now: datetime) -> bool:
             TargetState.QUEUED,
             reason="",
             tries=0,
+            failures=0,
             looks=0,
             known_before=None,
             submission_id=None,
@@ -178,21 +216,28 @@ def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Se
     Args:
         digests: the present mapping digest by source.
     """
-    came_later = exists().where(identities.c.request_id == requests.c.id, identities.c.state == IdentityState.RECEIVED)
-    held_before = [
-        (requests.c.source == source) & (requests.c.mapping_digest != digest) for source, digest in digests.items()
-    ]
-    open_states = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)
+    if not digests:
+        return []
+    # Three selections, each by an index of its own: one condition would walk through all open requests at every tick.
+    came_later = (
+        select(requests.c.id)
+        .join(identities, identities.c.request_id == requests.c.id)
+        .where(
+            identities.c.state == IdentityState.RECEIVED,
+            requests.c.state.in_((RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)),
+        )
+    )
+    other_rules = or_(
+        *(and_(requests.c.source == source, requests.c.mapping_digest != digest) for source, digest in digests.items())
+    )
+    ids = union(
+        select(requests.c.id).where(requests.c.state == RequestState.RECEIVED),
+        came_later,
+        select(requests.c.id).where(requests.c.state == RequestState.HELD, other_rules),
+    )
     return connection.execute(
         select(requests)
-        .where(
-            requests.c.source.in_(list(digests)),
-            or_(
-                requests.c.state == RequestState.RECEIVED,
-                requests.c.state.in_(open_states) & came_later,
-                (requests.c.state == RequestState.HELD) & or_(*held_before),
-            ),
-        )
+        .where(requests.c.id.in_(ids), requests.c.source.in_(list(digests)))
         .order_by(requests.c.due_at, requests.c.id)
         .limit(limit)
     ).all()
@@ -203,19 +248,22 @@ def lock(connection: Connection, request_id: str) -> AnyRow | None:
     return connection.execute(select(requests).where(requests.c.id == request_id).with_for_update()).one_or_none()
 
 
-def working(connection: Connection, request_ids: Collection[str]) -> Sequence[AnyRow]:
-    """Return those of the given requests that are with Lytics now."""
-    return connection.execute(
-        select(requests)
-        .where(requests.c.id.in_(list(request_ids)), requests.c.state == RequestState.WORKING)
-        .order_by(requests.c.id)
-        .with_for_update()
-    ).all()
+def lock_all(connection: Connection, request_ids: Collection[str]) -> list[AnyRow]:
+    """Return request rows, locked for this transaction in the order of their ids. Call it before touching targets."""
+    rows: list[AnyRow] = []
+    for part in parts(set(request_ids)):
+        statement = select(requests).where(requests.c.id.in_(part)).order_by(requests.c.id).with_for_update()
+        rows += connection.execute(statement).all()
+    return rows
 
 
 def _remember(
-    connection: Connection, request_id: str, at: datetime, state: RequestState, reason: str, attempt: int
+    connection: Connection, moved: Sequence[tuple[str, int]], at: datetime, state: RequestState, reason: str
 ) -> None:
-    connection.execute(
-        insert(history).values(id=new_id(at), request_id=request_id, at=at, state=state, reason=reason, attempt=attempt)
-    )
+    """Write a move of requests, given as (id, attempt), into their history."""
+    rows = [
+        {"request_id": request_id, "at": at, "state": state, "reason": reason, "attempt": attempt}
+        for request_id, attempt in moved
+    ]
+    if rows:
+        connection.execute(_ADD_HISTORY, rows)

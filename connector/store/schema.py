@@ -8,10 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from connector.codes import Code
 from connector.errors import Misconfigured
-from connector.store.database import Database
+from connector.store.database import SCHEMA_LOCK, Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -36,10 +37,16 @@ def current(database: Database) -> str | None:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Bring the store to the newest revision in one transaction; return (before, after). Safe to repeat."""
+    """Bring the store to the newest revision in one transaction; return (before, after).
+
+    Safe to repeat, also by several processes at once: they wait for each other.
+    """
     before = current(database)
     config = _config()
     with database.write() as connection:
+        if not database.is_sqlite:
+            # SQLite lets one writer in at a time; here nothing would keep two from making the same table.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return before, newest()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
 from connector.ids import new_id
 from connector.model import RemoteStatus
-from connector.states import OperationState, RequestState, SubmissionState, TargetState
+from connector.states import SUBMISSION_MOVES, OperationState, SubmissionState, TargetState
 from connector.store.columns import AnyRow
-from connector.store.moves import move
-from connector.store.requests import insert_if_new, move_request
-from connector.store.tables import operations, requests, submissions, targets
+from connector.store.moves import move, parts
+from connector.store.requests import begin_work, insert_or_leave, lock_all
+from connector.store.tables import operations, submissions, targets
+from connector.store.targets import FREE_REQUESTS
+
+OPEN_SUBMISSIONS: Final = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
 
 
 def intend(
@@ -32,10 +35,14 @@ def intend(
 
     Returns:
         The submission's id, and those members that are really part of it: a target that another worker took in the
-        meantime is not.
+        meantime, or whose request is held by now, is not. Nothing is written if none is left.
     """
+    owners = lock_all(connection, {one.request_id for one in members})
+    mine = _still_queued(connection, members, {row.id for row in owners if row.state in FREE_REQUESTS})
     submission_id = new_id(now)
-    hashes = sorted({one.value_hash for one in members})
+    if not mine:
+        return submission_id, []
+    hashes = sorted({one.value_hash for one in mine})
     connection.execute(
         submissions.insert().values(
             id=submission_id,
@@ -49,65 +56,75 @@ def intend(
             intended_at=now,
         )
     )
-    ids = [one.id for one in members]
-    taken = move(
+    move(
         connection,
         targets,
-        ids,
+        [one.id for one in mine],
         TargetState.QUEUED,
         TargetState.SUBMITTING,
         submission_id=submission_id,
         entered_at=now,
         reason="",
     )
-    mine = list(members)
-    if taken != len(ids):
-        own = set(connection.scalars(select(targets.c.id).where(targets.c.submission_id == submission_id)).all())
-        mine = [one for one in members if one.id in own]
-    queued = connection.execute(
-        select(requests).where(
-            requests.c.id.in_({one.request_id for one in mine}), requests.c.state == RequestState.QUEUED
-        )
-    ).all()
-    for row in queued:
-        move_request(connection, row, RequestState.WORKING, now)
+    served = {one.request_id for one in mine}
+    begin_work(connection, [row for row in owners if row.id in served], now)
     return submission_id, mine
+
+
+def _still_queued(connection: Connection, members: Sequence[AnyRow], free: Collection[str]) -> list[AnyRow]:
+    queued: set[str] = set()
+    for part in parts([one.id for one in members]):
+        queued |= set(
+            connection.scalars(
+                select(targets.c.id)
+                .where(targets.c.id.in_(part), targets.c.state == TargetState.QUEUED)
+                .order_by(targets.c.id)
+                .with_for_update()
+            )
+        )
+    return [one for one in members if one.id in queued and one.request_id in free]
 
 
 def end_submission(
     connection: Connection,
     submission_id: str,
-    old: SubmissionState,
     new: SubmissionState,
     now: datetime,
     *,
     reason: str = "",
     correlation_id: str = "",
 ) -> bool:
-    """Write down what became of a call. False if somebody else has done so."""
-    return (
-        move(
-            connection,
-            submissions,
-            [submission_id],
-            old,
-            new,
-            answered_at=now,
-            reason=reason[:200],
-            correlation_id=correlation_id[:128],
-        )
-        == 1
+    """Write down what became of a call, also if it was given up for lost meanwhile. False if its end is known."""
+    values = {"answered_at": now, "reason": reason[:200], "correlation_id": correlation_id[:128]}
+    return any(
+        move(connection, submissions, [submission_id], old, new, **values) == 1
+        for old in OPEN_SUBMISSIONS
+        if new in SUBMISSION_MOVES[old]
     )
 
 
-def open_submissions(
-    connection: Connection, account: str, state: SubmissionState, before: datetime
-) -> Sequence[AnyRow]:
-    """Return an account's submissions in `state` that were intended before a time, oldest first."""
+def any_open(connection: Connection, account: str, since: datetime) -> bool:
+    """Say whether the outcome of any of an account's calls that were intended after a time is still unknown."""
+    return (
+        connection.execute(
+            select(submissions.c.id)
+            .where(
+                submissions.c.state.in_(OPEN_SUBMISSIONS),
+                submissions.c.account == account,
+                submissions.c.intended_at > since,
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+
+def in_state(connection: Connection, account: str, state: SubmissionState) -> Sequence[AnyRow]:
+    """Return an account's submissions in `state`, oldest first."""
     return connection.execute(
         select(submissions)
-        .where(submissions.c.account == account, submissions.c.state == state, submissions.c.intended_at < before)
-        .order_by(submissions.c.intended_at)
+        .where(submissions.c.account == account, submissions.c.state == state)
+        .order_by(submissions.c.intended_at, submissions.c.id)
     ).all()
 
 
@@ -116,45 +133,50 @@ def follow(
     *,
     account: str,
     submission_id: str,
-    remote_id: str,
-    target_ids: Sequence[str],
+    remote_ids: Collection[str],
     now: datetime,
     first_look_at: datetime,
-) -> AnyRow:
-    """Tie targets to the operation that deletes them, and return the operation.
+) -> Mapping[str, AnyRow]:
+    """Return the operations with these ids, locked, as they are now; those that are new begin to run.
 
-    Lytics answers a repeated value with its original id, so the operation may exist already, even finished.
+    Lytics answers a repeated value with its original id, so an operation may exist already, even finished. One that was
+    lost runs again: Lytics knows it after all. The lock keeps it from ending before its targets are tied to it.
     """
-    insert_if_new(
-        connection,
-        operations,
+    rows = [
         {
             "id": new_id(now),
             "account": account,
             "submission_id": submission_id,
-            "remote_id": remote_id,
+            "remote_id": one,
             "state": OperationState.RUNNING,
             "word": "",
             "polls": 0,
             "next_at": first_look_at,
             "started_at": now,
-        },
-        ("account", "remote_id"),
-    )
-    operation = connection.execute(
-        select(operations).where(operations.c.account == account, operations.c.remote_id == remote_id)
-    ).one()
-    move(
-        connection,
-        targets,
-        target_ids,
-        TargetState.SUBMITTING,
-        TargetState.SUBMITTED,
-        operation_id=operation.id,
-        entered_at=now,
-        looks=0,
-    )
-    return operation
+        }
+        for one in sorted(remote_ids)
+    ]
+    if rows:
+        connection.execute(insert_or_leave(connection.dialect.name, operations, ("account", "remote_id")), rows)
+    found = _operations(connection, account, remote_ids)
+    lost = [one.id for one in found.values() if one.state is OperationState.LOST]
+    again = {"polls": 0, "next_at": first_look_at, "missing_since": None, "finished_at": None}
+    if move(connection, operations, lost, OperationState.LOST, OperationState.RUNNING, **again):
+        found = _operations(connection, account, remote_ids)
+    return found
+
+
+def _operations(connection: Connection, account: str, remote_ids: Collection[str]) -> dict[str, AnyRow]:
+    found: dict[str, AnyRow] = {}
+    for part in parts(remote_ids):
+        rows = connection.execute(
+            select(operations)
+            .where(operations.c.account == account, operations.c.remote_id.in_(part))
+            .order_by(operations.c.id)
+            .with_for_update()
+        )
+        found |= {one.remote_id: one for one in rows}
+    return found
 
 
 def to_poll(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
@@ -207,13 +229,14 @@ def end_operation(
 
 def known_remote_ids(connection: Connection, account: str, remote_ids: Sequence[str]) -> set[str]:
     """Return which of these ids belong to operations that we follow or followed."""
-    return set(
-        connection.scalars(
-            select(operations.c.remote_id).where(
-                operations.c.account == account, operations.c.remote_id.in_(list(remote_ids))
+    known: set[str] = set()
+    for part in parts(remote_ids):
+        known |= set(
+            connection.scalars(
+                select(operations.c.remote_id).where(operations.c.account == account, operations.c.remote_id.in_(part))
             )
-        ).all()
-    )
+        )
+    return known
 
 
 def _seen(status: RemoteStatus) -> dict[str, Any]:

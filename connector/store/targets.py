@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from connector.model import Presence
-from connector.states import RequestState, TargetState
+from connector.states import TERMINAL_TARGETS, RequestState, TargetState
 from connector.store.columns import AnyRow
-from connector.store.moves import move
+from connector.store.moves import move, parts
 from connector.store.tables import operations, requests, targets
 
 # Only targets of requests that no person has to look at first.
-_FREE = (RequestState.QUEUED, RequestState.WORKING)
+FREE_REQUESTS: Final = (RequestState.QUEUED, RequestState.WORKING)
 
 
 def to_look_up_before(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
@@ -28,7 +28,7 @@ def to_look_up_before(connection: Connection, account: str, now: datetime, limit
             targets.c.state == TargetState.QUEUED,
             targets.c.next_at <= now,
             targets.c.known_before.is_(None),
-            requests.c.state.in_(_FREE),
+            requests.c.state.in_(FREE_REQUESTS),
         )
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)
@@ -36,12 +36,13 @@ def to_look_up_before(connection: Connection, account: str, now: datetime, limit
 
 
 def set_known_before(connection: Connection, ids: Sequence[str], presence: Presence) -> None:
-    """Write down what the look-up before the deletion said."""
-    connection.execute(
-        update(targets)
-        .where(targets.c.id.in_(ids), targets.c.state == TargetState.QUEUED)
-        .values(known_before=presence, looks=0)
-    )
+    """Write down what the look-up before the deletion said, unless an earlier answer stands there."""
+    for part in parts(ids):
+        connection.execute(
+            update(targets)
+            .where(targets.c.id.in_(part), targets.c.state == TargetState.QUEUED, targets.c.known_before.is_(None))
+            .values(known_before=presence, looks=0)
+        )
 
 
 def to_submit(connection: Connection, account: str, now: datetime, limit: int, *, looked_up: bool) -> Sequence[AnyRow]:
@@ -54,7 +55,7 @@ def to_submit(connection: Connection, account: str, now: datetime, limit: int, *
         targets.c.account == account,
         targets.c.state == TargetState.QUEUED,
         targets.c.next_at <= now,
-        requests.c.state.in_(_FREE),
+        requests.c.state.in_(FREE_REQUESTS),
     ]
     if looked_up:
         conditions.append(targets.c.known_before.is_not(None))
@@ -89,6 +90,7 @@ def to_confirm(connection: Connection, account: str, now: datetime, limit: int) 
             targets.c.known_before,
             targets.c.looks,
             targets.c.entered_at,
+            targets.c.operation_id,
             operations.c.requested,
             operations.c.deleted,
         )
@@ -105,11 +107,12 @@ def to_confirm(connection: Connection, account: str, now: datetime, limit: int) 
 
 def look_again(connection: Connection, ids: Sequence[str], state: TargetState, next_at: datetime) -> None:
     """Set when targets that stay in `state` are looked at next, and count the look."""
-    connection.execute(
-        update(targets)
-        .where(targets.c.id.in_(ids), targets.c.state == state)
-        .values(next_at=next_at, looks=targets.c.looks + 1)
-    )
+    for part in parts(ids):
+        connection.execute(
+            update(targets)
+            .where(targets.c.id.in_(part), targets.c.state == state)
+            .values(next_at=next_at, looks=targets.c.looks + 1)
+        )
 
 
 def end(
@@ -117,6 +120,20 @@ def end(
 ) -> int:
     """Move targets to a terminal state; return how many moved."""
     return move(connection, targets, ids, old, new, reason=reason, entered_at=now)
+
+
+def begin_following(connection: Connection, ids: Sequence[str], operation_id: str, now: datetime) -> int:
+    """Tie targets to the operation that deletes them; return how many moved."""
+    return move(
+        connection,
+        targets,
+        ids,
+        TargetState.SUBMITTING,
+        TargetState.SUBMITTED,
+        operation_id=operation_id,
+        entered_at=now,
+        looks=0,
+    )
 
 
 def begin_confirming(connection: Connection, ids: Sequence[str], now: datetime, next_at: datetime) -> int:
@@ -142,9 +159,17 @@ def queue_again(
     *,
     reason: str,
     batch_cap: int | None = None,
+    failures: int = 0,
 ) -> int:
-    """Put targets back into the queue with one more try on their count; return how many moved."""
+    """Put targets back into the queue with one more try on their count; return how many moved.
+
+    Args:
+        batch_cap: the most values of their next call.
+        failures: how many of their operations failed just now.
+    """
     values: dict[str, Any] = {"batch_cap": batch_cap} if batch_cap is not None else {}
+    if failures:
+        values["failures"] = targets.c.failures + failures
     return move(
         connection,
         targets,
@@ -165,7 +190,7 @@ def queue_again(
 def of_operation(connection: Connection, operation_id: str, state: TargetState) -> Sequence[AnyRow]:
     """Return an operation's targets in `state`."""
     return connection.execute(
-        select(targets.c.id, targets.c.request_id, targets.c.tries).where(
+        select(targets.c.id, targets.c.request_id, targets.c.value_hash, targets.c.failures).where(
             targets.c.operation_id == operation_id, targets.c.state == state
         )
     ).all()
@@ -178,3 +203,44 @@ def of_submission(connection: Connection, submission_id: str, state: TargetState
             targets.c.submission_id == submission_id, targets.c.state == state
         )
     ).all()
+
+
+def values_of_operation(connection: Connection, operation_id: str) -> int:
+    """Return how many distinct values were given to an operation."""
+    return (
+        connection.scalar(
+            select(func.count(targets.c.value_hash.distinct())).where(targets.c.operation_id == operation_id)
+        )
+        or 0
+    )
+
+
+def unchanged(connection: Connection, rows: Sequence[AnyRow], state: TargetState) -> set[str]:
+    """Return the ids of those rows that nobody has looked at or moved since they were read."""
+    read = {one.id: (one.entered_at, one.looks) for one in rows}
+    now: dict[str, Any] = {}
+    for part in parts(read):
+        found = connection.execute(
+            select(targets.c.id, targets.c.entered_at, targets.c.looks)
+            .where(targets.c.id.in_(part), targets.c.state == state)
+            .order_by(targets.c.id)
+            .with_for_update()
+        )
+        now |= {one.id: (one.entered_at, one.looks) for one in found}
+    return {one for one, seen in read.items() if now.get(one) == seen}
+
+
+def requests_with_reason(connection: Connection, request_ids: Collection[str], reasons: Collection[str]) -> set[str]:
+    """Return which of the requests have a target that ended for one of these reasons."""
+    found: set[str] = set()
+    for part in parts(request_ids):
+        found |= set(
+            connection.scalars(
+                select(targets.c.request_id).where(
+                    targets.c.request_id.in_(part),
+                    targets.c.state.in_(TERMINAL_TARGETS),
+                    targets.c.reason.in_(list(reasons)),
+                )
+            )
+        )
+    return found

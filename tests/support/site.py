@@ -1,141 +1,32 @@
-"""A site for step tests: a real store, a clock that is moved by hand, and stand-ins for the two remote systems."""
+"""A site for step tests: a real store, a clock that is moved by hand, and stand-ins for all that is remote."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Table, select
+
 from connector.clock import FixedClock
-from connector.codes import Code
 from connector.crypto.pseudonym import Pseudonymiser
-from connector.errors import ConnectorError, NotFound
 from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
-from connector.model import (
-    Call,
-    Delivered,
-    Identity,
-    Presence,
-    RemoteOperation,
-    RemoteState,
-    RemoteStatus,
-    Report,
-    SubmitAnswer,
-    Verified,
-)
+from connector.model import Call, Identity, Verified
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.private import Private, Secret
 from connector.services import intake
 from connector.services.intake import Accepted
-from connector.services.site import AccountWork, LookUp, Site, SourceWork
+from connector.services.site import AccountWork, LookUp, Pauses, Site, SourceWork
 from connector.store import schema
 from connector.store.database import Database
+from tests.support.stand_ins import StandInLytics, StandInReporter
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 KEY = Secret("k" * 32, "test:pseudonym")
-
-
-class StandInLytics:
-    """Lytics in a few lines: it knows people by (table, field, value), deletes them when told to finish, and can be
-    told to fail. `per_value` gives each value an operation of its own, as identity-queue does."""
-
-    def __init__(self, clock: FixedClock, *, per_value: bool = False) -> None:
-        self.clock = clock
-        self.per_value = per_value
-        self.repeat_is_safe = per_value
-        self.people: set[tuple[str, str, str]] = set()
-        self.calls: list[tuple[str, str, tuple[str, ...]]] = []
-        self.operations: dict[str, list[tuple[str, str, str]]] = {}
-        self.statuses: dict[str, RemoteStatus] = {}
-        self.times: dict[str, datetime] = {}
-        self.errors: list[ConnectorError | None] = []
-        self.answer: Callable[[Sequence[Private]], SubmitAnswer] | None = None
-        self.after: ConnectorError | None = None
-        self.look_up_errors: list[ConnectorError] = []
-        self.status_errors: list[ConnectorError] = []
-        self.list_error: ConnectorError | None = None
-        self.stays: set[str] = set()
-        self.finish_at_once = True
-        self.ids_by_value: dict[str, str] = {}
-
-    def submit(self, table: str, field: str, values: Sequence[Private]) -> SubmitAnswer:
-        if self.errors and (error := self.errors.pop(0)) is not None:
-            raise error
-        shown = [one.reveal() for one in values]
-        self.calls.append((table, field, tuple(shown)))
-        if self.answer is not None:
-            return self.answer(values)
-        ids = {}
-        for group in [[one] for one in shown] if self.per_value else [shown]:
-            known = self.ids_by_value.get(group[0]) if self.per_value else None
-            remote_id = known or f"op-{len(self.operations) + 1}"
-            self.ids_by_value[group[0]] = remote_id
-            if known is None:
-                self.operations[remote_id] = [(table, field, one) for one in group]
-                self.times[remote_id] = self.clock.now()
-                self.statuses[remote_id] = RemoteStatus(RemoteState.RUNNING, "pending", len(group), None)
-            ids |= dict.fromkeys(group, remote_id)
-        if self.finish_at_once:
-            for remote_id in set(ids.values()):
-                self.finish(remote_id)
-        if self.after is not None:
-            error, self.after = self.after, None
-            raise error
-        return SubmitAnswer(accepted={one: ids[one.reveal()] for one in values}, correlation_id="corr-1")
-
-    def finish(self, remote_id: str) -> None:
-        people = self.operations[remote_id]
-        there = [one for one in people if one in self.people]
-        self.people -= {one for one in there if one[2] not in self.stays}
-        self.statuses[remote_id] = RemoteStatus(RemoteState.FINISHED, "completed", len(people), len(there))
-
-    def status(self, remote_id: str) -> RemoteStatus:
-        if self.status_errors:
-            raise self.status_errors.pop(0)
-        if remote_id not in self.statuses:
-            raise NotFound(Code.REMOTE_NOT_FOUND)
-        return self.statuses[remote_id]
-
-    def recent(self) -> Sequence[RemoteOperation]:
-        if self.list_error is not None:
-            raise self.list_error
-        return [RemoteOperation(one, self.statuses[one], self.times[one]) for one in self.operations]
-
-    def encoded_bytes(self, table: str, field: str, value: Private) -> int:
-        return len(value.reveal()) + 4
-
-    def look_up(self, table: str, field: str, value: Private) -> Presence:
-        if self.look_up_errors:
-            raise self.look_up_errors.pop(0)
-        return Presence.PRESENT if (table, field, value.reveal()) in self.people else Presence.ABSENT
-
-    def submitted(self) -> Counter[str]:
-        """How often each value was part of a call."""
-        return Counter(value for _, _, values in self.calls for value in values)
-
-
-@dataclass
-class StandInReporter:
-    """Takes reports; may be told to answer otherwise first."""
-
-    sent: list[Report] = field(default_factory=list)
-    answers: list[Delivered | ConnectorError] = field(default_factory=list)
-
-    def deliver(self, report: Report) -> Delivered:
-        answer = self.answers.pop(0) if self.answers else Delivered.SENT
-        if isinstance(answer, ConnectorError):
-            raise answer
-        if answer is Delivered.SENT:
-            self.sent.append(report)
-        return answer
-
-    @property
-    def statuses(self) -> list[str]:
-        return [one.status.value for one in self.sent]
 
 
 class StandInVerifier:
@@ -190,6 +81,7 @@ class Bench:
         self.lytics = StandInLytics(self.clock, per_value=per_value)
         self.reporter = StandInReporter()
         self.log = RecordingLog()
+        self.store_url = store_url
         self.database = Database(store_url, pool_size=4)
         schema.upgrade(self.database)
         settings: dict[str, Any] = {
@@ -236,6 +128,12 @@ class Bench:
             report_retry=RetryPolicy(5, 3600, give_up_after=5, misconfigured_s=300),
         )
 
+    def starts_again(self) -> None:
+        """The process died; another one takes over the same store, with nothing left in memory."""
+        self.database.close()
+        self.database = Database(self.store_url, pool_size=4)
+        self.site = replace(self.site, database=self.database, stop=threading.Event(), pauses=Pauses())
+
     @property
     def source(self) -> SourceWork:
         return self.site.sources["onetrust"]
@@ -278,3 +176,12 @@ class Bench:
 
     def target_states(self, name: str = "s1") -> list[str]:
         return sorted(str(one.state) for one in self.dossier(name).targets)
+
+    def target(self, name: str = "s1") -> Any:
+        (row,) = self.dossier(name).targets
+        return row
+
+    def rows(self, table: Table) -> list[Any]:
+        """Every row of a table, by id."""
+        with self.database.read() as connection:
+            return list(connection.execute(select(table).order_by(table.c.id)).all())
