@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from connector.config.load import Config, load
+from connector.config.load import load
+from connector.config.models import Config
 from connector.config.schema import schema
 
 __all__ = ["Config", "load", "schema"]

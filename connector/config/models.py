@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
 from connector.config.fields import (
     HostName,
     KeyRef,
     LoopbackUrl,
     LyticsTokenRef,
+    Name,
     PlatformName,
     RemoteUrl,
+    Seconds,
     Section,
     StoreUrl,
     StrongSecretRef,
     TextOrRef,
+    UuidOrNothing,
 )
-from connector.config.verify_models import Check
+from connector.config.verify_models import Check, can_pass_together
 from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
 from connector.policy.deadlines import Regulation
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+from connector.private import Secret
 
 
 class ServerSettings(Section):
@@ -63,7 +70,7 @@ class EngineSettings(Section):
 class LogSettings(Section):
     """The log on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level that is written.")
+    level: Literal["info", "warning", "error"] = Field("info", description="The least level that is written.")
     format: Literal["json", "console"] = Field("json", description="One JSON document per line, or text for people.")
 
 
@@ -73,6 +80,13 @@ class BodySettings(Section):
     table_key: str = Field("table", min_length=1, description="The key that names the table.")
     field_key: str = Field("field", min_length=1, description="The key that names the field.")
     values_key: str = Field("values", min_length=1, description="The key that holds the list of values.")
+
+    @field_validator("field_key", "values_key")
+    @classmethod
+    def _is_another_key(cls, key: str, info: ValidationInfo) -> str:
+        if key in info.data.values():
+            raise ValueError("expected a key of its own; two of the three are the same")
+        return key
 
 
 class AccountSettings(Section):
@@ -110,7 +124,8 @@ class AccountSettings(Section):
     warn_after_days: float = Field(14.0, gt=0, le=365, description="Days after which a running deletion is warned of.")
     unknown_wait_s: Seconds = Field(
         900.0,
-        description="Seconds for which a call whose outcome was lost is searched for at Lytics before it may be repeated.",
+        description="Seconds for which a call whose outcome was lost is searched for at Lytics before it is "
+        "repeated or a person is asked.",
     )
     body: BodySettings = Field(default_factory=BodySettings, description="Key names of an identity-delete call.")
 
@@ -148,8 +163,8 @@ class RuleSettings(Section):
 class ResolutionSettings(Section):
     """OneTrust resolution ids by outcome; empty for none."""
 
-    completed: str = Field("", pattern=r"^$|^[0-9a-fA-F-]{36}$", description="Resolution of a completed erasure.")
-    rejected: str = Field("", pattern=r"^$|^[0-9a-fA-F-]{36}$", description="Resolution of a refused request.")
+    completed: UuidOrNothing = Field("", description="Resolution of a completed erasure.")
+    rejected: UuidOrNothing = Field("", description="Resolution of a refused request.")
 
 
 class ReportSettings(Section):
@@ -159,10 +174,8 @@ class ReportSettings(Section):
         "", description="The host name of the OneTrust tenant.", examples=["example.my.onetrust.com"]
     )
     base_url: LoopbackUrl = Field("", description="Instead of host, for rehearsals on a loopback address.")
-    client_id: TextOrRef = Field(
-        min_length=1, description="The client id of a OneTrust client credential, or a reference to it."
-    )
-    client_secret: StrongSecretRef = Field(description="A reference to its client secret.")
+    client_id: TextOrRef = Field(description="The client id of a OneTrust client credential, or a reference to it.")
+    client_secret: StrongSecretRef = Field(description="A reference to its client secret, at least 16 characters.")
     token_encoding: Literal["multipart", "form"] = Field(
         "multipart", description="How the token endpoint is called: as documented, or as a form."
     )
@@ -175,11 +188,13 @@ class ReportSettings(Section):
         default_factory=ResolutionSettings, description="Resolution ids to send along."
     )
 
-    @model_validator(mode="after")
-    def _one_address(self) -> ReportSettings:
-        if bool(self.host) == bool(self.base_url):
+    @field_validator("base_url")
+    @classmethod
+    def _is_the_only_address(cls, base_url: str, info: ValidationInfo) -> str:
+        # Without `host` in the data, that one has a problem of its own.
+        if "host" in info.data and bool(info.data["host"]) == bool(base_url):
             raise ValueError("expected exactly one of host and base_url")
-        return self
+        return base_url
 
 
 class SourceSettings(Section):
@@ -198,6 +213,50 @@ class SourceSettings(Section):
     regulation: Regulation | None = Field(None, description="The law whose period applies; else by country.")
     default_region: str | None = Field(None, description="Country code for phone numbers without one, such as `DE`.")
     ignore_kinds: tuple[str, ...] = Field((), description="Kinds of identity that may stay unmapped.")
-    verify: tuple[Check, ...] = Field(min_length=1, description="The checks of a delivery; all have to pass.")
+    verify: Annotated[tuple[Check, ...], AfterValidator(can_pass_together)] = Field(
+        min_length=1, description="The checks of a delivery; all have to pass."
+    )
     mapping: tuple[RuleSettings, ...] = Field(min_length=1, description="What becomes of each kind of identity.")
     report: ReportSettings = Field(description="Where completion is reported to.")
+
+
+_NO_OTHER_NAMES: JsonDict = {"additionalProperties": False}
+
+
+class Config(Section):
+    """The whole configuration, checked."""
+
+    server: ServerSettings = Field(default_factory=ServerSettings, description="The receiver.")
+    store: StoreSettings = Field(description="Where everything is kept.")
+    engine: EngineSettings = Field(default_factory=EngineSettings, description="The worker.")
+    log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+    accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
+        min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
+    )
+    sources: Annotated[Mapping[Name, SourceSettings], AfterValidator(MappingProxyType)] = Field(
+        min_length=1,
+        description="A connection from a consent platform; it receives at `/webhooks/NAME`.",
+        json_schema_extra=_NO_OTHER_NAMES,
+    )
+
+    def describe(self) -> dict[str, Any]:
+        """Return the configuration as plain data; a secret is shown as its reference."""
+        shown = _shown(self)
+        assert isinstance(shown, dict)
+        return shown
+
+    def digest(self) -> str:
+        """Return 64 hex digits that change with the configuration, but not with the value of a secret."""
+        return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return {name: _shown(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Secret):
+        return value.id
+    if isinstance(value, Mapping):
+        return {name: _shown(inner) for name, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_shown(inner) for inner in value]
+    return value.value if isinstance(value, StrEnum) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from connector.config.load import Config
+from connector.config.models import Config
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

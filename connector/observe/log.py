@@ -7,13 +7,19 @@ libraries are reduced to logger, level and exception class: their texts may quot
 from __future__ import annotations
 
 import logging
+import math
+import re
 import sys
+import threading
 from collections.abc import MutableMapping
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, TextIO
 
 import structlog
+
+from connector.ports import Log
 
 # Field → what it holds. Documented in docs/logs.md.
 FIELDS: Final[dict[str, str]] = {
@@ -44,6 +50,7 @@ FIELDS: Final[dict[str, str]] = {
     "secret_id": "the reference of the secret that matched, never the secret",
     "correlation_id": "the remote system's id of a call, for its support",
     "error_class": "the class of an exception",
+    "place": "the file and line where an exception was raised",
     "logger": "the library that wrote the record",
     "dropped": "how many fields were left out of this record",
 }
@@ -76,31 +83,38 @@ ACTIONS: Final[dict[str, str]] = {
     "worker_started": "the worker runs its steps",
     "worker_stopped": "the worker has finished what was in hand",
     "step_failed": "a step ended with an error; the next tick takes up what was left",
-    "library_record": "a library wrote a warning or an error",
+    "uncaught": "a defect ended a process or a thread; `error_class` and `place` say where",
+    "library_record": "a library wrote a warning or an error; its text is left out",
+    "unlisted": "a defect: a record whose action is not on this list",
 }
 
-_PLAIN: Final = (str, int, float, bool, type(None))
-_LEVELS: Final = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error")}
+# What a record says whose own action is not on the list, and might be anything.
+UNLISTED: Final = "unlisted"
+MAX_TEXT_CHARS: Final = 200
+
+_LEVELS: Final = {name: getattr(logging, name.upper()) for name in ("info", "warning", "error")}
 # Their warnings are about ticks that come while a step still runs, which is by design.
 _QUIET: Final = ("apscheduler.scheduler", "apscheduler.executors.default")
+_NOT_PRINTABLE_ASCII: Final = re.compile(r"[^ -~]")
+_UNFIT: Final = object()
 
 
-def configure(role: str, level: str = "info", style: str = "json", stream: TextIO | None = None) -> Any:
-    """Set up logging for this process and return the product's logger (`connector.ports.Log`).
+def configure(role: str, level: str = "info", style: str = "json", stream: TextIO | None = None) -> Log:
+    """Set up logging for this process and return the product's logger; a second call replaces the first.
+
+    The records of libraries are taken over: every handler that was there is removed, in all loggers.
 
     Args:
         role: web, worker or cli.
-        level: the least level written.
+        level: the least level written: info, warning or error.
         style: `json` or `console`.
-        stream: standard error by default.
+        stream: what standard error is at the time of writing, by default.
     """
-    output = stream or sys.stderr
-    renderer = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    renderer: Any = structlog.processors.JSONRenderer()
     if style != "json":
         renderer = structlog.dev.ConsoleRenderer(colors=False, event_key="action")
-    _route_libraries(role, level, output, renderer)
-    return structlog.wrap_logger(
-        structlog.PrintLogger(output),
+    log: Log = structlog.wrap_logger(
+        _Lines(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -110,58 +124,86 @@ def configure(role: str, level: str = "info", style: str = "json", stream: TextI
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
     ).bind(role=role)
+    _take_over_libraries(log)
+    return log
 
 
 def keep_listed(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep what is on the list and plain; count the rest."""
+    """Keep what is on the lists and plain; count the rest."""
     kept: dict[str, Any] = {}
     dropped = 0
     for name, value in record.items():
-        plain = _plain(value)
-        if name in FIELDS and plain is not _UNFIT:
-            if plain is not None:
-                kept[name] = plain
-        else:
+        plain = _plain(value) if name in FIELDS else _UNFIT
+        if name == "action" and plain not in ACTIONS:
+            kept[name] = UNLISTED
             dropped += 1
+        elif plain is _UNFIT:
+            dropped += 1
+        elif plain is not None:
+            kept[name] = plain
     if dropped:
         kept["dropped"] = dropped
     return kept
 
 
-_UNFIT: Final = object()
-
-
 def _plain(value: object) -> object:
     if isinstance(value, Enum):
-        return value.value
+        return _plain(value.value)
     if isinstance(value, datetime):
         return value.isoformat()
-    return value if isinstance(value, _PLAIN) else _UNFIT
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        # Has no form in JSON.
+        return _UNFIT
+    return value if value is None or isinstance(value, int | float) else _UNFIT
 
 
-def _route_libraries(role: str, level: str, output: TextIO, renderer: Any) -> None:
-    handler = logging.StreamHandler(output)
-    handler.setFormatter(_LibraryFormatter(role, renderer))
+def _text(value: str) -> object:
+    """Return a text bounded and in printable ASCII; one with an `@` is unfit, for nothing that is listed has one."""
+    return _UNFIT if "@" in value else _NOT_PRINTABLE_ASCII.sub("?", value[:MAX_TEXT_CHARS])
+
+
+class _Lines:
+    """Writes lines, each whole. A log that cannot be written, on a full disk say, must not stop the work."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def msg(self, line: str) -> None:
+        stream = self._stream or sys.stderr
+        with self._lock, suppress(OSError, ValueError, AttributeError):
+            stream.write(f"{line}\n")
+            stream.flush()
+
+    info = warning = error = msg
+
+
+def _take_over_libraries(log: Log) -> None:
     root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(max(logging.WARNING, _LEVELS[level]))
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for one in (root, *root.manager.loggerDict.values()):
+        if isinstance(one, logging.Logger):
+            # Servers bring handlers that write a record's whole text.
+            one.handlers = []
+            one.propagate = True
+    root.handlers = [_LibraryHandler(log)]
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
 
 
-class _LibraryFormatter(logging.Formatter):
-    def __init__(self, role: str, renderer: Any) -> None:
+class _LibraryHandler(logging.Handler):
+    """Passes on that a library wrote a warning or an error, and nothing of what it wrote."""
+
+    def __init__(self, log: Log) -> None:
+        # No level here: a library that finds no handler for its own level brings one along.
         super().__init__()
-        self._role = role
-        self._renderer = renderer
+        self._log = log
 
-    def format(self, record: logging.LogRecord) -> str:
-        kept: dict[str, Any] = {
-            "action": "library_record",
-            "role": self._role,
-            "logger": record.name,
-            "level": record.levelname.lower(),
-        }
-        if record.exc_info and record.exc_info[0] is not None:
-            kept["error_class"] = record.exc_info[0].__name__
-        return str(self._renderer(None, "", kept))
+    def emit(self, record: logging.LogRecord) -> None:
+        least = logging.ERROR if record.name in _QUIET else logging.WARNING
+        if record.levelno < least:
+            return
+        write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        raised = record.exc_info[0] if isinstance(record.exc_info, tuple) else None
+        write("library_record", logger=record.name, error_class=raised.__name__ if raised else None)
