@@ -153,7 +153,7 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         "Mend every line listed; `connector config check` shows them again.",
     ),
     Code.REQUEST_UNKNOWN: Entry(
-        Family.REJECTED, 0, "No request with this id", "List the requests with `connector status`."
+        Family.REJECTED, 0, "No request with this id", "`connector status --list 100` names the requests."
     ),
     Code.ILLEGAL_MOVE: Entry(
         Family.DEFECT,
@@ -210,7 +210,7 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         Family.MISCONFIGURED,
         0,
         "The remote system refused our credential",
-        "Renew the token; work waits and goes on by itself.",
+        "Renew the token and restart web and worker; all work waits meanwhile and nothing is lost.",
     ),
     Code.PERMISSION_MISSING: Entry(
         Family.MISCONFIGURED,

@@ -60,8 +60,7 @@ class Answer:
 class Limits:
     """How long a call may take, in seconds, and how much it may answer, in bytes.
 
-    `read_s` bounds the wait for each piece of the answer, `total_s` the whole from the first byte sent to the last
-    byte of the body.
+    `read_s` bounds the wait for each piece of the answer, `total_s` the whole until the body's last byte.
     """
 
     connect_s: float = 5.0
@@ -191,7 +190,7 @@ class Client:
             session = self._session_factory()
         # Neither proxies nor .netrc credentials from the environment, and no cookies: they could name a person.
         session.trust_env = False
-        session.cookies.clear()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.headers.clear()
         session.headers.update(_HEADERS)
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)

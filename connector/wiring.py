@@ -5,37 +5,34 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from flask import Flask
-
 from connector.clock import Clock, SystemClock
 from connector.config import Config, load
 from connector.config.models import AccountSettings, ReportSettings, SourceSettings
-from connector.config.verify_models import BasicCheck, BearerCheck, Check, HeaderCheck, HmacCheck
+from connector.config.verify_models import verifier_of
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.lytics.account import DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
 from connector.lytics.pace import Pace, RateLimit
-from connector.mapping.rules import compile_rules
+from connector.mapping.rules import RuleSet, compile_rules
 from connector.model import SourceStatus
 from connector.observe.log import configure
 from connector.outbound import Client, Limits
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
-from connector.ports import Reporter, Verifier
+from connector.ports import Reporter, Source
 from connector.services.map import plain
 from connector.services.site import AccountWork, Budgets, LookUp, Site, SourceWork
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.registry import PLATFORMS
 from connector.store.database import Database
-from connector.verify import Algorithm, AllOf, Basic, Bearer, Encoding, Hmac, StaticHeader, Unit, Window
-from connector.web.app import create_app
+from connector.web.app import Flask, create_app
 
 # Overrides given on the command line reach child processes through this variable, as a JSON list.
 OVERRIDES_VARIABLE: Final = "CONNECTOR_SET"
@@ -88,42 +85,20 @@ def web_app(config: Config, site: Site) -> Flask:
     return create_app(site, config.server.max_body_bytes, limits)
 
 
-def verifier_of(checks: Sequence[Check]) -> Verifier:
-    """Build the verifier of a source's checks; all of them have to pass."""
-    return AllOf(tuple(_check(one) for one in checks))
-
-
-def _check(check: Check) -> Verifier:
-    match check:
-        case HeaderCheck():
-            return StaticHeader(check.name, check.secrets, check.prefix)
-        case BearerCheck():
-            return Bearer(check.secrets)
-        case BasicCheck():
-            return Basic(check.user, check.passwords)
-        case HmacCheck():
-            window = None
-            if check.timestamp_header:
-                window = Window(check.timestamp_header, Unit(check.timestamp_unit), check.tolerance_s)
-            return Hmac(
-                check.secrets,
-                header=check.header,
-                algorithm=Algorithm(check.algorithm),
-                encoding=Encoding(check.encoding),
-                prefix=check.prefix,
-                window=window,
-                separator=check.separator,
-            )
+def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet]:
+    """Build what reads a source's payloads and maps their identities; it needs neither store nor network."""
+    rules = compile_rules([one.rule() for one in settings.mapping], settings.ignore_kinds, settings.default_region)
+    return PLATFORMS[settings.platform](), rules
 
 
 def _source(name: str, settings: SourceSettings, clock: Clock, stop: threading.Event) -> SourceWork:
-    rules = compile_rules([one.rule() for one in settings.mapping], settings.ignore_kinds, settings.default_region)
+    dialect, rules = reading_of(settings)
     return SourceWork(
         name=name,
         account=settings.account,
         enabled=settings.enabled,
         verifier=verifier_of(settings.verify),
-        dialect=PLATFORMS[settings.platform](),
+        dialect=dialect,
         reporter=_reporter(settings.report, clock, stop),
         rules=rules,
         deletion_types=frozenset(plain(one) for one in settings.deletion_types),
@@ -139,7 +114,7 @@ def _reporter(settings: ReportSettings, clock: Clock, stop: threading.Event) -> 
     )
     tokens = TokenSource(
         http,
-        settings.client_id,
+        settings.client_id.reveal(),
         settings.client_secret,
         clock=clock,
         as_form=settings.token_encoding == "form",  # noqa: S105 - an encoding

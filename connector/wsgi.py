@@ -10,10 +10,13 @@ import os
 
 from flask import Flask
 
+from connector.observe.uncaught import log_uncaught
 from connector.wiring import build_site, load_config, web_app
 
 
 def create_app() -> Flask:
     """Build the receiver from the configuration that the environment names."""
     config = load_config(os.environ)
-    return web_app(config, build_site(config, role="web"))
+    site = build_site(config, role="web")
+    log_uncaught(site.log)
+    return web_app(config, site)

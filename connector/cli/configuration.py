@@ -18,7 +18,6 @@ def config() -> None:
 def check(context: Context) -> None:
     """Load and validate the configuration, with every reference; say all problems at once."""
     loaded = context.config
-    context.site()
     click.echo(
         f"{context.config_path}: valid; {len(loaded.sources)} source(s), {len(loaded.accounts)} account(s), "
         f"digest {loaded.digest()[:16]}"

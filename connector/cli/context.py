@@ -44,6 +44,15 @@ class Context:
         """The validated configuration; raises `Misconfigured` with every problem."""
         return load_config(self.environment)
 
+    def pick_source(self, name: str | None) -> str:
+        """Return the name of a source: the one given, or the only one there is."""
+        names = sorted(self.config.sources)
+        if name is None and len(names) == 1:
+            return names[0]
+        if name is None or name not in names:
+            raise click.UsageError(f"--source must be one of: {', '.join(names)}")
+        return name
+
     def site(self, role: str = "cli") -> Site:
         """Build what services work with."""
         return build_site(self.config, role=role)

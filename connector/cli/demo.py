@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rich.table import Table
 
 from connector.cli.context import Context, pass_context, print_json
 from connector.cli.scene import LABELS, ROLES, Person, Verdict, calls_of, cast, judge
+from connector.cli.serve import GRACE_S
 from connector.cli.view import View, all_told
 from connector.clock import SystemClock
 from connector.codes import Code
@@ -34,6 +36,8 @@ from connector.wiring import loopback_client
 START_S = 30.0
 _LOOK_S = 0.25
 _SENDERS = 8
+# Lines of the processes' log that are shown when the fakes disagree.
+_LAST_WORDS = 15
 # Enough people per call to be quick, few enough for a readable request.
 _CHUNK = 100
 
@@ -51,6 +55,8 @@ def demo(context: Context, callbacks: int, timeout_s: float, api: str, machine: 
     what the two fakes saw with what has to be true. Exit status 0 only if they agree.
     """
     console = Console(stderr=machine)
+    # A stop from outside unwinds like Ctrl-C, so that no process of the demo stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="consent-connector-demo-") as folder, ExitStack() as stack:
         stage = stack.enter_context(_stage(context, Path(folder), api))
@@ -60,12 +66,15 @@ def demo(context: Context, callbacks: int, timeout_s: float, api: str, machine: 
         show.prepare()
         show.play(time.monotonic() + timeout_s)
         verdict = show.verdict()
+        last_words = [] if verdict.agrees else _tail(stage.log, _LAST_WORDS)
     seconds = time.monotonic() - began
     if machine:
         lines = [{"what": what, "found": found, "expected": wanted} for what, found, wanted in verdict.lines]
         print_json({"agrees": verdict.agrees, "lines": lines, "seconds": round(seconds, 1)})
     else:
         console.print(_summary(verdict, seconds))
+    for line in last_words:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     sys.exit(0 if verdict.agrees else 1)
 
 
@@ -78,6 +87,7 @@ class Stage:
     database: Database
     receiver_url: str
     secret: str
+    log: Path
 
 
 @contextmanager
@@ -114,7 +124,7 @@ def _stage(context: Context, folder: Path, api: str) -> Iterator[Stage]:
             _wait(client, path, children, log)
         _wait(loopback_client(receiver_url), "/health/ready", children, log)
         with Database(store, pool_size=2) as database:
-            yield Stage(lytics, onetrust, database, receiver_url, secret)
+            yield Stage(lytics, onetrust, database, receiver_url, secret, log)
 
 
 @contextmanager
@@ -128,7 +138,7 @@ def _process(context: Context, log: Path, *arguments: str) -> Iterator[subproces
     finally:
         child.terminate()
         try:
-            child.wait(20)
+            child.wait(GRACE_S + 5)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -143,8 +153,11 @@ def _wait(client: Client, path: str, children: Sequence[subprocess.Popen[bytes]]
         except ConnectorError:
             pass
         time.sleep(0.05)
-    tail = log.read_text(errors="replace").splitlines()[-5:]
-    raise Misconfigured(Code.CONFIG_INVALID, "a process of the demo did not come up: " + " | ".join(tail))
+    raise Misconfigured(Code.CONFIG_INVALID, "a process of the demo did not come up: " + " | ".join(_tail(log, 5)))
+
+
+def _tail(log: Path, lines: int) -> list[str]:
+    return log.read_text(errors="replace").splitlines()[-lines:]
 
 
 def _free_ports(number: int) -> list[int]:
@@ -182,7 +195,7 @@ class Show:
 
     def play(self, deadline: float) -> None:
         """Send everything and draw until it is reported or the time is over."""
-        sender = threading.Thread(target=self._send, name="sender", daemon=True)
+        sender = threading.Thread(target=self._send_all, name="sender", daemon=True)
         sender.start()
         reported = sum(1 for one in self.people if one.role.answer == 202)  # noqa: PLR2004
         view = View(self.console, sum(calls_of(one.role) for one in self.people), reported)
@@ -203,6 +216,11 @@ class Show:
     def _look(self) -> store_overview.Overview:
         with self.stage.database.read() as connection:
             return store_overview.overview(connection, SystemClock().now())
+
+    def _send_all(self) -> None:
+        # What could not be sent is missing from the verdict.
+        with suppress(ConnectorError):
+            self._send()
 
     def _send(self) -> None:
         for role in ROLES:

@@ -10,17 +10,18 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from connector.cli.context import Context, pass_context, print_json
 from connector.codes import Code
 from connector.errors import Rejected
 from connector.mapping.apply import apply_rules
-from connector.services.site import SourceWork
 from connector.states import IdentityState
 from connector.store import overview as store_overview
 from connector.store import schema
-from connector.wiring import open_database
+from connector.wiring import open_database, reading_of
 
 as_json = click.option("--json", "machine", is_flag=True, help="Print JSON for a machine.")
 
@@ -31,7 +32,8 @@ def grid(title: str, headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> 
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(plain(cell) for cell in row))
+        # Not as markup: a label or a vendor's reason may hold brackets.
+        table.add_row(*(Text(plain(cell)) for cell in row))
     return table
 
 
@@ -45,16 +47,21 @@ def plain(value: Any) -> str:
 
 
 @click.command()
+@click.option("--list", "most", type=click.IntRange(1, 10_000), help="Name up to this many requests, not only counts.")
 @as_json
 @pass_context
-def status(context: Context, machine: bool) -> None:
+def status(context: Context, most: int | None, machine: bool) -> None:
     """Show how many requests, targets and reports are in which state, and what needs attention."""
+    now = context.clock.now()
     with open_database(context.config) as database:
         schema.require_current(database)
         with database.read() as connection:
-            seen = store_overview.overview(connection, context.clock.now())
+            seen = store_overview.overview(connection, now)
+            named = [*store_overview.needing_attention(connection, now, most)] if most else []
+            ended = [*store_overview.with_ended_reports(connection, most)] if most else []
     if machine:
-        print_json(asdict(seen))
+        lists = {"open": named, "unreported": ended} if most else {}
+        print_json(asdict(seen) | {name: [store_overview.as_dict(one) for one in rows] for name, rows in lists.items()})
         return
     console = Console()
     for title, counts in (
@@ -65,6 +72,10 @@ def status(context: Context, machine: bool) -> None:
         ("Reports", seen.reports),
     ):
         console.print(grid(title, ("state", "number"), sorted(counts.items())))
+    for title, rows in (("Open, the most pressing first", named), ("Finished, but the source was not told", ended)):
+        if rows:
+            lines = ((one.id, one.source, one.state, one.reason, one.due_at) for one in rows)
+            console.print(grid(title, ("request", "source", "state", "reason", "due"), lines))
     for line in attention(seen):
         console.print(line)
 
@@ -105,10 +116,10 @@ def show(context: Context, name: str, machine: bool) -> None:
         return
     console = Console()
     one = dossier.request
-    console.print(f"[bold]{one.id}[/] from {one.source}: [bold]{one.state}[/] {one.reason}")
+    console.print(f"[bold]{one.id}[/] from {one.source}: [bold]{one.state}[/] {escape(one.reason)}")
     due = f"due {plain(one.due_at)} ({one.due_basis})"
     console.print(f"received {plain(one.received_at)}, {due}, attempt {one.attempt}")
-    console.print(", ".join(f"{key} {value}" for key, value in sorted(one.external.items())))
+    console.print(", ".join(f"{key} {value}" for key, value in sorted(one.external.items())), markup=False)
     console.print(grid("History", ("at", "state", "reason"), ((h.at, h.state, h.reason) for h in dossier.history)))
     console.print(
         grid("Identities", ("kind", "state", "reason"), ((i.kind, i.state, i.reason) for i in dossier.identities))
@@ -146,9 +157,9 @@ def _rows(dossier: store_overview.Dossier) -> dict[str, Any]:
 @pass_context
 def map_file(context: Context, file: Path, source_name: str | None, machine: bool) -> None:
     """Show what the payload in FILE would map to. Nothing is stored, sent or deleted."""
-    source = pick_source(context, source_name)
-    call = source.dialect.parse(file.read_bytes())
-    result = apply_rules(source.rules, call.identities)
+    dialect, rules = reading_of(context.config.sources[context.pick_source(source_name)])
+    call = dialect.parse(file.read_bytes())
+    result = apply_rules(rules, call.identities)
     rows = [
         {
             "kind": identity.kind,
@@ -172,16 +183,6 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
     )
     verdict = f"held: {result.hold_reason}" if result.hold_reason else "queued for deletion"
     console.print(f"The request would be {verdict}.")
-
-
-def pick_source(context: Context, name: str | None) -> SourceWork:
-    """Return the named source, or the only one."""
-    sources = context.site().sources
-    if name is None and len(sources) == 1:
-        return next(iter(sources.values()))
-    if name is None or name not in sources:
-        raise click.UsageError(f"--source must be one of: {', '.join(sorted(sources))}")
-    return sources[name]
 
 
 COMMANDS = (status, show, map_file)

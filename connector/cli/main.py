@@ -50,9 +50,7 @@ _add_commands()
 def main() -> None:
     """Run the command line; an error of the product is one clear line and exit status 2."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(cli(prog_name="connector", standalone_mode=False))
     except click.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

@@ -21,33 +21,38 @@ from connector.wiring import loopback_client
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--source", "source_name", help="The source to send to; not needed if there is only one.")
 @click.option("--email", default="sample@example.com", show_default=True, help="The identity in the sample.")
+@click.option("--subtask", default="", help="The subtask in the sample, so that the fake OneTrust knows it.")
 @click.option("--test", "test_only", is_flag=True, help="Only the connection test: an authenticated GET.")
 @pass_context
-def send(context: Context, file: Path | None, source_name: str | None, email: str, test_only: bool) -> None:
+def send(
+    context: Context, file: Path | None, source_name: str | None, email: str, subtask: str, test_only: bool
+) -> None:
     """Sign FILE, or a made-up sample, as the source would, and post it to the running receiver."""
     config = context.config
-    names = sorted(config.sources)
-    if source_name is None and len(names) == 1:
-        source_name = names[0]
-    if source_name not in config.sources:
-        raise click.UsageError(f"--source must be one of: {', '.join(names)}")
-    body = b"" if test_only else file.read_bytes() if file else sample(email)
-    headers = headers_for(config.sources[source_name].verify, body, context.clock.now())
-    client = loopback_client(f"http://{config.server.host}:{config.server.port}")
+    source = context.pick_source(source_name)
+    body = b"" if test_only else file.read_bytes() if file else sample(email, subtask)
+    headers = headers_for(config.sources[source].verify, body, context.clock.now())
+    client = loopback_client(receiver_url(config.server.host, config.server.port))
     method = "GET" if test_only else "POST"
-    answer = client.request(method, f"/webhooks/{source_name}", headers=headers, content=body)
+    answer = client.request(method, f"/webhooks/{source}", headers=headers, content=body)
     click.echo(f"{answer.status} {answer.body.decode(errors='replace').strip()}")
     sys.exit(0 if answer.status < 300 else 1)  # noqa: PLR2004 - 2xx
 
 
-def sample(email: str, new_uuid: Callable[[], uuid.UUID] = uuid.uuid4) -> bytes:
+def receiver_url(host: str, port: int) -> str:
+    """Return where the receiver on this machine is reached; one that listens everywhere listens on loopback too."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def sample(email: str, subtask: str = "", new_uuid: Callable[[], uuid.UUID] = uuid.uuid4) -> bytes:
     """Return a made-up delivery in the published body contract, with fresh ids."""
     return json.dumps(
         {
             "schema": "consent-connector/v1",
             "event": "dsar.subtask.created",
             "eventId": str(new_uuid()),
-            "subTaskId": str(new_uuid()),
+            "subTaskId": subtask or str(new_uuid()),
             "requestTypes": ["Data Deletion"],
             "countryCode": "DE",
             "identifiers": {"email": email},

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 LABELS: Final = ("email", "Loyalty ID", "Phone Number", "Shoe size")
+# There are a thousand reserved numbers in Berlin (+49 30 23125 000 to 999), and nobody shares one.
+_PHONES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,18 @@ class Person:
         return f"person-{self.number:05d}@example.com"
 
     @property
+    def phone_number(self) -> int | None:
+        """The last three digits of the phone number, for every fifth person as long as there are numbers."""
+        place, left = divmod(self.number, 5)
+        return place if left == 0 and place < _PHONES else None
+
+    @property
     def identifiers(self) -> dict[str, str]:
         others = {}
         if self.number % 3 == 0:
             others["Loyalty ID"] = f"L{self.number:07d}"
-        if self.number % 5 == 0:
-            others["Phone Number"] = f"030 23125 {self.number % 1000:03d}"
+        if self.phone_number is not None:
+            others["Phone Number"] = f"030 23125 {self.phone_number:03d}"
         if self.role.name == "unmapped identity":
             others["Shoe size"] = "44"
         return others
@@ -73,6 +81,18 @@ class Person:
         if "Loyalty ID" in self.identifiers:
             others["loyalty_id"] = self.identifiers["Loyalty ID"]
         return {"table": "user", "field": "email", "value": self.email, "fields": others}
+
+    @property
+    def submitted(self) -> set[tuple[str, str]]:
+        """The (field, value) pairs that Lytics has to be asked to delete, spelled as the mapping has to spell them."""
+        if self.role.ends != "COMPLETED":
+            return set()
+        pairs = {("email", self.email)}
+        if "Loyalty ID" in self.identifiers:
+            pairs.add(("loyalty_id", self.identifiers["Loyalty ID"]))
+        if self.phone_number is not None:
+            pairs.add(("phone", f"+493023125{self.phone_number:03d}"))
+        return pairs
 
     @property
     def request(self) -> dict[str, Any]:
@@ -126,6 +146,7 @@ def judge(
     _judge_answers(verdict, people, onetrust)
     _judge_subtasks(verdict, people, subtask_of, onetrust)
     _judge_profiles(verdict, people, lytics)
+    _judge_submissions(verdict, people, lytics)
     return verdict
 
 
@@ -166,11 +187,16 @@ def _judge_profiles(verdict: Verdict, people: Sequence[Person], lytics: Mapping[
     verdict.compare("Lytics: profiles deleted", len(deleted - left), len(deleted))
     verdict.compare("Lytics: profiles that had to stay and did", len(wanted & left), len(wanted))
     verdict.compare("Lytics: profiles deleted that had to stay", len(wanted - left), 0)
-    times = {one["value"]: one["times"] for one in lytics["times_submitted"] if one["field"] == "email"}
-    asked = {one.email for one in people if one.role.ends == "COMPLETED"}
-    verdict.compare("Lytics: e-mail addresses submitted", len(times), len(asked))
-    verdict.compare("Lytics: addresses submitted more than once", sum(1 for one in times.values() if one > 1), 0)
-    verdict.compare("Lytics: addresses submitted that nobody asked for", len(set(times) - asked), 0)
+    removed = sum(one["deleted"] for one in lytics["deletions"])
+    verdict.compare("Lytics: profiles deleted by its own count", removed, len(deleted))
+
+
+def _judge_submissions(verdict: Verdict, people: Sequence[Person], lytics: Mapping[str, Any]) -> None:
+    times = {(one["field"], one["value"]): one["times"] for one in lytics["times_submitted"]}
+    wanted = set().union(*(one.submitted for one in people))
+    verdict.compare("Lytics: identities submitted", len(wanted & set(times)), len(wanted))
+    verdict.compare("Lytics: identities submitted more than once", sum(1 for one in times.values() if one > 1), 0)
+    verdict.compare("Lytics: identities submitted that nobody asked for", len(set(times) - wanted), 0)
 
 
 def _said_duplicate(answer: object) -> bool:

@@ -8,16 +8,19 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import click
 
 from connector.cli.context import Context, pass_context
 from connector.engine.embedded import EmbeddedEngine
+from connector.observe.uncaught import log_uncaught
 from connector.store import schema
 from connector.wiring import open_database
 
-# Seconds that a child gets to finish what is in hand before it is killed.
+# Seconds that a child gets to finish what is in hand before it is killed, and of these the web server's own processes.
 GRACE_S = 30.0
+_SERVER_GRACE_S = 10
 _LOOK_S = 0.2
 
 
@@ -41,6 +44,9 @@ def web_command(context: Context) -> list[str]:
         str(server.threads),
         "--backpressure",
         str(max(64, server.threads * 4)),
+        # Without it, a stop that comes while the server is still starting is waited for without an end.
+        "--workers-kill-timeout",
+        str(_SERVER_GRACE_S),
         "--no-access-log",
         "--log-level",
         "warning",
@@ -63,6 +69,7 @@ def worker(context: Context) -> None:
     """Carry requests on: map, submit, follow, confirm, report. One process per store."""
     _require_schema(context)
     site = context.site(role="worker")
+    log_uncaught(site.log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: site.stop.set())
     EmbeddedEngine(site, context.config.engine.tick_s).run()
@@ -99,12 +106,18 @@ def supervise(context: Context, stop: threading.Event) -> int:
         child.terminate()
     deadline = time.monotonic() + GRACE_S
     for child in children:
-        try:
-            child.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        _end(child, deadline)
     return 1 if by_itself else 0
+
+
+def _end(child: subprocess.Popen[bytes], deadline: float) -> None:
+    """Wait until a child that was asked to stop has ended, or end it, with everything that it started."""
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(max(0.0, deadline - time.monotonic()))
+    # A server process outlives a master that was killed, and would keep the port. Each child leads a group of its own.
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 @click.group()

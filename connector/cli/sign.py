@@ -8,7 +8,9 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from connector.config.verify_models import BasicCheck, BearerCheck, Check, HeaderCheck, HmacCheck
+from connector.codes import Code
+from connector.config.verify_models import BasicCheck, BearerCheck, Check, HeaderCheck, HmacCheck, SchemeCheck
+from connector.errors import Misconfigured
 
 
 def headers_for(checks: Sequence[Check], body: bytes, now: datetime) -> dict[str, str]:
@@ -30,6 +32,9 @@ def _headers_of(check: Check, body: bytes, now: datetime) -> dict[str, str]:
             return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
         case HmacCheck():
             return _signature(check, body, now)
+        case SchemeCheck():
+            # Some sign with a private key that only the sender has.
+            raise Misconfigured(Code.CONFIG_INVALID, "`connector send` cannot sign for a check by scheme")
 
 
 def _signature(check: HmacCheck, body: bytes, now: datetime) -> dict[str, str]:

@@ -37,7 +37,8 @@ class View:
             )
         }
         self._live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal else None
-        self._said = 0.0
+        self._said = ""
+        self._said_at = 0.0
 
     def __enter__(self) -> None:
         if self._live is not None:
@@ -55,10 +56,15 @@ class View:
             self._progress.update(task, completed=number)
         if self._live is not None:
             self._live.update(Group(self._progress, _machines(seen)))
-        elif time.monotonic() - self._said > _PLAIN_EVERY_S:
-            self._said = time.monotonic()
-            words = (f"{name} {number}" for name, number in zip(self._bars, numbers, strict=True))
-            self._console.print(", ".join(words))
+        else:
+            self._say(", ".join(f"{name} {number}" for name, number in zip(self._bars, numbers, strict=True)))
+
+    def _say(self, words: str) -> None:
+        """Print a plain line, if it is news and the last one is some time ago."""
+        now = time.monotonic()
+        if words != self._said and now - self._said_at > _PLAIN_EVERY_S:
+            self._said, self._said_at = words, now
+            self._console.print(words, soft_wrap=True)
 
 
 def _machines(seen: Overview) -> Table:

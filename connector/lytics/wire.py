@@ -130,9 +130,9 @@ def _status_of(item: object, words: Mapping[str, RemoteState]) -> RemoteStatus:
     """Read one operation. A flag `completed` (v1: `complete`), where there is one, has to agree with the word."""
     if not isinstance(item, dict):
         raise unreadable("a status that is not an object")
-    word = next((item[key] for key in ("status", "state") if isinstance(item.get(key), str)), "")
+    word = next((clean(item[key]) for key in ("status", "state") if isinstance(item.get(key), str)), "")
     flag = next((item[key] for key in ("completed", "complete") if isinstance(item.get(key), bool)), None)
-    state = words.get(re.sub(r"[\s-]+", "_", word.strip().lower()))
+    state = words.get(re.sub(r"[\s-]+", "_", word.lower()))
     if not word and (state is None or flag is None):
         raise unreadable("a status without a state")
     if flag is not None and flag is not (state is RemoteState.FINISHED):
@@ -141,7 +141,7 @@ def _status_of(item: object, words: Mapping[str, RemoteState]) -> RemoteStatus:
     failed = _count(item, _FAILED_KEYS)
     if deleted is None and requested is not None and failed is not None:
         deleted = max(requested - failed, 0)
-    return RemoteStatus(state or RemoteState.RUNNING, clean(word)[:_MAX_WORD], requested, deleted)
+    return RemoteStatus(state or RemoteState.RUNNING, word[:_MAX_WORD], requested, deleted)
 
 
 def _count(item: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:

@@ -44,7 +44,7 @@ def serve(
     lytics_token: str = LYTICS_TOKEN,
     client_id: str = ONETRUST_CLIENT_ID,
     client_secret: str = ONETRUST_CLIENT_SECRET,
-    credentials: tuple[Credential, ...] = (Hmac(WEBHOOK_SECRET),),
+    credentials: tuple[Credential, ...] = (Hmac(WEBHOOK_SECRET, prefix="sha256="),),
     api: Collection[str] = APIS,
     clock: Callable[[], float] = time.time,
     stop: threading.Event,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ _NO_VALUE: Final = frozenset({"", "null", "undefined"})
 # FreeMarker's interpolations and directives, and the double braces of other template languages.
 _UNRENDERED: Final = re.compile(r"\$\{|#\{[^}]*\}|</?#[a-z]|\{\{[^{}]*\}\}")
 # Control characters and lone surrogates: no id has them, and not every database stores them.
-_UNSTORABLE: Final = frozenset({"Cc", "Cs"})
+_UNSTORABLE: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
 # ISO 8601 with an offset; a time without one is not guessed.
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
@@ -60,7 +59,7 @@ class Field:
             raise Rejected(Code.TEMPLATE_UNRENDERED, self.name)
         if len(text) > limit:
             raise self.invalid(f"at most {limit} characters long")
-        if any(unicodedata.category(character) in _UNSTORABLE for character in text):
+        if _UNSTORABLE.search(text) is not None:
             raise self.invalid("text without control characters and half characters")
         return text
 

@@ -12,6 +12,8 @@ from connector.store.schema import require_current
 from connector.web import problems
 from connector.web.guard import DeliveryLimit, lower_headers, read_body
 
+__all__ = ["Flask", "create_app"]
+
 
 def create_app(site: Site, max_body_bytes: int, max_deliveries_per_minute: Mapping[str, int]) -> Flask:
     """Build the receiver.
@@ -21,7 +23,9 @@ def create_app(site: Site, max_body_bytes: int, max_deliveries_per_minute: Mappi
         max_body_bytes: larger deliveries are answered 413.
         max_deliveries_per_minute: by source; more are answered 429.
     """
-    app = Flask("connector")
+    app = Flask("connector", static_folder=None)
+    # An address with a slash too many is unknown; a redirect would not be followed, and is no problem document.
+    app.url_map.merge_slashes = False
     problems.install(app, site.log)
     limit = DeliveryLimit(max_deliveries_per_minute, site.clock)
 

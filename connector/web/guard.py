@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from datetime import timedelta
 
 from flask import Request
 from pyrate_limiter import AbstractClock, Duration, Rate, StateBucket
 from pyrate_limiter import RateItem as Delivery
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.clock import Clock
 from connector.codes import Code
@@ -16,18 +17,19 @@ from connector.errors import Rejected
 
 def read_body(request: Request, max_bytes: int) -> bytes:
     """Return the raw body of a JSON delivery; refuse one that is too large or of another kind."""
+    too_large = Rejected(Code.BODY_TOO_LARGE, f"the limit is {max_bytes} bytes")
     if (request.content_length or 0) > max_bytes:
-        raise Rejected(Code.BODY_TOO_LARGE, f"the limit is {max_bytes} bytes")
+        raise too_large
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     encoded = request.headers.get("Content-Encoding", "identity").lower() != "identity"
     if request.mimetype != "application/json" or charset not in {"utf-8", "utf8"} or encoded:
         raise Rejected(Code.UNSUPPORTED_CONTENT_TYPE)
-    # Also bounds a body that comes in chunks and tells no length.
-    request.max_content_length = max_bytes
-    try:
-        return request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise Rejected(Code.BODY_TOO_LARGE, f"the limit is {max_bytes} bytes") from None
+    # A body that comes in chunks tells no length; the library cuts it off at its limit and says nothing.
+    request.max_content_length = max_bytes + 1
+    body = request.get_data(cache=False)
+    if len(body) > max_bytes:
+        raise too_large
+    return body
 
 
 def lower_headers(request: Request) -> dict[str, str]:
@@ -55,8 +57,17 @@ class DeliveryLimit:
 
 
 class _Milliseconds(AbstractClock):
+    """Milliseconds that only grow: a clock that is set back must not shut a source out until it has caught up."""
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._seen = clock.now()
+        self._passed = timedelta()
+        self._lock = threading.Lock()
 
     def now(self) -> int:
-        return int(self._clock.now().timestamp() * 1000)
+        with self._lock:
+            now = self._clock.now()
+            self._passed += max(now - self._seen, timedelta())
+            self._seen = now
+            return self._passed // timedelta(milliseconds=1)

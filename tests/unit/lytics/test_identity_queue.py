@@ -77,6 +77,12 @@ def test_a_status_is_finished_only_when_word_and_flag_agree(api, http, data, sta
     assert (status.state, status.word, status.requested) == (state, word, None)
 
 
+@pytest.mark.parametrize("data", [{"state": " "}, {"state": ""}, {}, {"state": None, "completed": "true"}])
+def test_a_status_that_says_nothing_is_asked_again(api, lytics, http, data):
+    http.get(f"{BASE}/v2/identity/deletestatus/id-1", json={"data": {"request_id": "id-1", **data}})
+    assert type(lytics.failure(api.status, "id-1")) is Temporary
+
+
 def test_the_answer_is_matched_exactly_before_it_is_matched_loosely():
     lower = Private(A.lower())
     answer = reconcile([ANA, lower], {A: "id-1", A.lower(): "id-2"}, {})

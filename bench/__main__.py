@@ -1,0 +1,108 @@
+"""`python -m bench`: both measurements; `python -m bench accept` or `pipeline`: one of them, with its own options."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench import accept, pipeline
+from bench.stage import BenchError
+from connector.errors import ConnectorError
+
+
+class Measured(Protocol):
+    """What every measurement gives."""
+
+    complaints: list[str]
+
+    @property
+    def table(self) -> Table: ...
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+# Of a table in a file or a pipe; a terminal tells its own.
+_WIDTH: Final = 120
+_ACCEPT: Final = accept.Plan()
+_PIPELINE: Final = pipeline.Plan()
+_as_json = click.option("--json", "machine", is_flag=True, help="Print the figures as JSON.")
+_unpinned = click.option("--unpinned", is_flag=True, help="Leave the choice of cores to the system.")
+
+
+@click.group(invoke_without_command=True)
+@_as_json
+@click.pass_context
+def main(context: click.Context, machine: bool) -> None:
+    """Measure the product on this machine, beside floors measured in turn with it. Only loopback is used."""
+    # The children have sessions of their own: without this they would outlive a SIGTERM.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if context.invoked_subcommand is None:
+        _show(
+            machine,
+            accept=lambda: accept.measure(_ACCEPT),
+            pipeline=lambda: pipeline.measure(_PIPELINE),
+        )
+
+
+@main.command("accept")
+@click.option("--server", type=click.Choice(["granian", "gunicorn"]), default="granian", show_default=True)
+@click.option("--store", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=_ACCEPT.rounds, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.1), default=_ACCEPT.seconds, show_default=True, help="Per round.")
+@click.option("--connections", type=click.IntRange(1), default=_ACCEPT.connections, show_default=True)
+@_unpinned
+@_as_json
+def accept_command(
+    server: str, store: str, rounds: int, seconds: float, connections: int, unpinned: bool, machine: bool
+) -> None:
+    """Callbacks per second and their latency, beside a receiver that verifies and stores nothing."""
+    plan = accept.Plan(server, store, rounds, seconds, connections, not unpinned)
+    _show(machine, accept=lambda: accept.measure(plan))
+
+
+@main.command("pipeline")
+@click.option("--requests", "number", type=click.IntRange(1), default=_PIPELINE.requests, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=_PIPELINE.rounds, show_default=True)
+@click.option("--api", type=click.Choice(["identity-delete", "identity-queue"]), default=_PIPELINE.deletion_api)
+@_unpinned
+@_as_json
+def pipeline_command(number: int, rounds: int, api: str, unpinned: bool, machine: bool) -> None:
+    """Identities per second from stored to reported, beside the bare remote calls for them."""
+    plan = pipeline.Plan(number, rounds, api, not unpinned)
+    _show(machine, pipeline=lambda: pipeline.measure(plan))
+
+
+def _show(machine: bool, **measurements: Callable[[], Measured]) -> None:
+    """Measure, print, and exit with status 1 if something measured did not do its work."""
+    console = Console(stderr=machine)
+    if not console.is_terminal:
+        console = Console(stderr=machine, width=_WIDTH)
+    found: dict[str, Any] = {}
+    complaints: list[str] = []
+    for name, measure in measurements.items():
+        try:
+            with console.status(f"measuring: {name}"):
+                result = measure()
+        except (BenchError, ConnectorError) as error:
+            complaints.append(f"{name}: {error}")
+            continue
+        found[name] = result.as_dict()
+        complaints += [f"{name}: {one}" for one in result.complaints]
+        if not machine:
+            console.print(result.table)
+    for one in complaints:
+        click.echo(one, err=True)
+    if machine:
+        click.echo(json.dumps(found | {"complaints": complaints}, indent=2))
+    sys.exit(1 if complaints else 0)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")

@@ -1,0 +1,37 @@
+"""The floor of the accept path: the same server, framework, guard and verification, but nothing is parsed or stored."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask, Response, jsonify, request
+
+from connector.clock import SystemClock
+from connector.config.verify_models import verifier_of
+from connector.observe.log import configure
+from connector.web import problems
+from connector.web.guard import DeliveryLimit, lower_headers, read_body
+from connector.wiring import load_config
+
+
+def create_app() -> Flask:
+    """Build a receiver that forgets: it answers 202 to whatever is signed."""
+    config = load_config(os.environ)
+    clock = SystemClock()
+    verifiers = {name: verifier_of(one.verify) for name, one in config.sources.items()}
+    limit = DeliveryLimit({name: one.max_deliveries_per_minute for name, one in config.sources.items()}, clock)
+    app = Flask("bare")
+    problems.install(app, configure("web", config.log.level, config.log.format))
+
+    @app.post("/webhooks/<source_name>")
+    def deliver(source_name: str) -> tuple[Response, int]:
+        limit.check(source_name)
+        body = read_body(request, config.server.max_body_bytes)
+        verifiers[source_name].verify(request.method, lower_headers(request), body, clock.now())
+        return jsonify(accepted=True, jobId="nothing was stored", duplicate=False), 202
+
+    @app.get("/health/ready")
+    def ready() -> Response:
+        return jsonify(ready=True)
+
+    return app

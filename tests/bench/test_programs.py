@@ -1,0 +1,94 @@
+"""The measuring programs run to their end with tiny numbers. Their figures mean nothing here, their counts do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import accept, load, stage
+from bench.figures import Comparison, Quantity, percentile
+from bench.stage import BenchError, server_command
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.process
+def test_the_accept_path_is_measured_and_everything_answered_202_is_stored() -> None:
+    done = bench("accept", "--rounds", "1", "--seconds", "0.3", "--connections", "4", "--json", "--unpinned")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["accept"]
+    assert figures["stored"] == figures["accepted"] > 0
+    assert figures["per_second"]["ratio"]["median"] > 0
+
+
+@pytest.mark.process
+def test_the_pipeline_is_measured_until_every_request_is_reported() -> None:
+    done = bench("pipeline", "--rounds", "1", "--requests", "6", "--unpinned")
+    assert done.returncode == 0, done.stderr
+    assert "identities per second" in done.stdout
+    assert "ours ÷ floor" in done.stdout
+
+
+def test_a_ratio_is_taken_round_by_round() -> None:
+    rows = (Quantity("x", "x"), Quantity("y", "y"))
+    ours: list[dict[str, Any]] = [{"x": 10.0, "y": 1.0}, {"x": 30.0, "y": None}, {"x": 20.0, "y": 1.0}]
+    floor: list[dict[str, Any]] = [{"x": 100.0, "y": 1.0}, {"x": 100.0, "y": 1.0}, {"x": 50.0, "y": 1.0}]
+    found = Comparison(rows, ours, floor).as_dict()
+    assert found["x"]["ratio"] == {"median": 0.3, "low": 0.1, "high": 0.4}
+    assert set(found["y"]) == {"floor"}
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(one) for one in range(1, 101)]
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7.0], 0.99)) == (51.0, 100.0, 7.0)
+
+
+def test_callbacks_have_two_kilobytes_and_nothing_in_common() -> None:
+    bodies = list(load.Callbacks((), series=3).bodies(50))
+    said = [json.loads(one) for one in bodies]
+    assert {len(one) for one in bodies} == {load.BODY_BYTES}
+    for key in ("eventId", "subTaskId"):
+        assert len({one[key] for one in said}) == 50
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 503 Service Unavailable\r\n\r\n{"code": "store_unavailable"}',
+        b'HTTP/1.1 202 Accepted\r\n\r\n{"accepted": true, "duplicate": true, "jobId": "1"}',
+    ],
+)
+def test_an_answer_that_took_in_nothing_new_is_no_success(answer: bytes) -> None:
+    good = b'HTTP/1.1 202 Accepted\r\n\r\n{"accepted": true, "duplicate": false, "jobId": "1"}'
+    assert load.Round(answers=[good]).accepted_ids() == ["1"]
+    with pytest.raises(BenchError, match="not accepted"):
+        load.Round(answers=[good, answer]).accepted_ids()
+
+
+@pytest.mark.parametrize("server", ["granian", "gunicorn"])
+def test_the_servers_run_as_the_procfile_says(server: str) -> None:
+    command = server_command(server, "bench.bare:create_app", 8123)
+    assert command[1:3] == ["-m", server]
+    assert "16" in command
+    assert any(one.startswith("bench.bare:create_app") for one in command)
+    assert any("8123" in one for one in command)
+
+
+def test_what_was_answered_but_not_stored_is_a_complaint(tmp_path: Path) -> None:
+    context = stage.context_with(store__url=f"sqlite:///{tmp_path / 'empty.db'}")
+    stage.make_store(context)
+    assert accept._compare(context, []) == (0, [])
+    stored, complaints = accept._compare(context, ["an id that nobody stored"])
+    assert stored == 0
+    assert len(complaints) == 2
