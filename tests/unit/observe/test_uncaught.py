@@ -23,9 +23,10 @@ def log() -> Iterator[RecordingLog]:
 
 def raised() -> ValueError:
     try:
-        raise ValueError(CANARY)
+        int(CANARY)
     except ValueError as error:
         return error
+    pytest.fail("a number was read")
 
 
 def test_what_ends_the_process_is_told_by_class_and_place_alone(log: RecordingLog, capsys) -> None:
