@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from connector.clock import Clock, SystemClock
+from connector.codes import Code
 from connector.config import Config, load
 from connector.config.models import AccountSettings, ReportSettings, SourceSettings
 from connector.config.verify_models import verifier_of
 from connector.crypto.pseudonym import Pseudonymiser
+from connector.errors import Misconfigured
 from connector.lytics.account import DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
@@ -27,7 +29,7 @@ from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.ports import Reporter, Source
 from connector.services.map import plain
-from connector.services.site import AccountWork, Budgets, LookUp, Site, SourceWork
+from connector.services.site import AccountWork, Budgets, LookUp, Scope, Site, SourceWork
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.registry import PLATFORMS
@@ -47,8 +49,20 @@ _REPORT_RETRY = RetryPolicy(first_s=5.0, max_s=3600.0, give_up_after=100, miscon
 
 def load_config(environ: Mapping[str, str]) -> Config:
     """Load the configuration that the environment names."""
-    overrides = json.loads(environ.get(OVERRIDES_VARIABLE, "[]"))
-    return load(Path(environ.get("CONNECTOR_CONFIG", DEFAULT_CONFIG)), environ, overrides, PLATFORMS)
+    path = Path(environ.get("CONNECTOR_CONFIG", DEFAULT_CONFIG))
+    return load(path, environ, overrides_of(environ), PLATFORMS)
+
+
+def overrides_of(environ: Mapping[str, str]) -> list[str]:
+    """Return the overrides that the environment carries, `PATH=VALUE` each."""
+    try:
+        found = json.loads(environ.get(OVERRIDES_VARIABLE, "[]"))
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        expected = 'expected a JSON list of texts, such as ["server.port=8081"]'
+        raise Misconfigured(Code.CONFIG_INVALID, f"{OVERRIDES_VARIABLE}: {expected}")
+    return found
 
 
 def open_database(config: Config) -> Database:
@@ -85,14 +99,15 @@ def web_app(config: Config, site: Site) -> Flask:
     return create_app(site, config.server.max_body_bytes, limits)
 
 
-def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet]:
-    """Build what reads a source's payloads and maps their identities; it needs neither store nor network."""
+def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
+    """Build what reads a source's payloads and decides about them; it needs neither store nor network."""
     rules = compile_rules([one.rule() for one in settings.mapping], settings.ignore_kinds, settings.default_region)
-    return PLATFORMS[settings.platform](), rules
+    scope = Scope(frozenset(plain(one) for one in settings.deletion_types), settings.allow_test_requests)
+    return PLATFORMS[settings.platform](), rules, scope
 
 
 def _source(name: str, settings: SourceSettings, clock: Clock, stop: threading.Event) -> SourceWork:
-    dialect, rules = reading_of(settings)
+    dialect, rules, scope = reading_of(settings)
     return SourceWork(
         name=name,
         account=settings.account,
@@ -101,8 +116,7 @@ def _source(name: str, settings: SourceSettings, clock: Clock, stop: threading.E
         dialect=dialect,
         reporter=_reporter(settings.report, clock, stop),
         rules=rules,
-        deletion_types=frozenset(plain(one) for one in settings.deletion_types),
-        allow_test_requests=settings.allow_test_requests,
+        scope=scope,
         regulation=settings.regulation,
     )
 

@@ -13,7 +13,7 @@ import click
 from connector.clock import Clock, SystemClock
 from connector.config import Config
 from connector.services.site import Site
-from connector.wiring import OVERRIDES_VARIABLE, build_site, load_config
+from connector.wiring import OVERRIDES_VARIABLE, build_site, load_config, overrides_of
 
 
 class Context:
@@ -32,11 +32,10 @@ class Context:
     @property
     def environment(self) -> dict[str, str]:
         """The environment under which a child process sees the same configuration."""
-        inherited = json.loads(os.environ.get(OVERRIDES_VARIABLE, "[]"))
         return {
             **os.environ,
             "CONNECTOR_CONFIG": self.config_path,
-            OVERRIDES_VARIABLE: json.dumps([*inherited, *self.overrides]),
+            OVERRIDES_VARIABLE: json.dumps([*overrides_of(os.environ), *self.overrides]),
         }
 
     @cached_property

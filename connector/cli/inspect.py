@@ -18,6 +18,7 @@ from connector.cli.context import Context, pass_context, print_json
 from connector.codes import Code
 from connector.errors import Rejected
 from connector.mapping.apply import apply_rules
+from connector.services.map import refusal_of
 from connector.states import IdentityState
 from connector.store import overview as store_overview
 from connector.store import schema
@@ -157,9 +158,10 @@ def _rows(dossier: store_overview.Dossier) -> dict[str, Any]:
 @pass_context
 def map_file(context: Context, file: Path, source_name: str | None, machine: bool) -> None:
     """Show what the payload in FILE would map to. Nothing is stored, sent or deleted."""
-    dialect, rules = reading_of(context.config.sources[context.pick_source(source_name)])
+    dialect, rules, scope = reading_of(context.config.sources[context.pick_source(source_name)])
     call = dialect.parse(file.read_bytes())
     result = apply_rules(rules, call.identities)
+    refusal = refusal_of(scope, is_test=call.is_test, request_types=call.request_types)
     rows = [
         {
             "kind": identity.kind,
@@ -171,7 +173,7 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
     ]
     if machine:
         counts = {state.value: result.count(state) for state in IdentityState if state is not IdentityState.RECEIVED}
-        print_json({"identities": rows, "counts": counts, "hold_reason": str(result.hold_reason)})
+        print_json({"identities": rows, "counts": counts, "hold_reason": str(result.hold_reason), "refusal": refusal})
         return
     console = Console()
     console.print(
@@ -182,6 +184,8 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
         )
     )
     verdict = f"held: {result.hold_reason}" if result.hold_reason else "queued for deletion"
+    if refusal:
+        verdict = f"rejected: {refusal}"
     console.print(f"The request would be {verdict}.")
 
 

@@ -48,8 +48,9 @@ def web_command(context: Context) -> list[str]:
         "--workers-kill-timeout",
         str(_SERVER_GRACE_S),
         "--no-access-log",
+        # Its one warning is about the number of threads, which is meant: they wait for the store.
         "--log-level",
-        "warning",
+        "error",
         "connector.wsgi:create_app",
     ]
 

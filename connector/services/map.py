@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from connector.errors import Temporary
@@ -10,7 +10,7 @@ from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.services import comments
 from connector.services.settle import settle
-from connector.services.site import Site, SourceWork
+from connector.services.site import Scope, Site
 from connector.states import FINISHED_REQUESTS, IdentityState, RequestState
 from connector.store import identities, overview, reports, requests
 from connector.store.columns import AnyRow, Connection
@@ -71,7 +71,8 @@ def _map_one(site: Site, connection: Connection, request_id: str, now: datetime)
     if row is None or row.state in FINISHED_REQUESTS:
         return None
     source = site.sources[row.source]
-    refusal = _refusal(source, row) if row.state is RequestState.RECEIVED else ""
+    received = row.state is RequestState.RECEIVED
+    refusal = refusal_of(source.scope, is_test=row.is_test, request_types=row.request_types) if received else ""
     if refusal:
         requests.move_request(connection, row, RequestState.REJECTED, now, reason=refusal, finished_at=now)
         reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal))], now)
@@ -91,12 +92,12 @@ def _map_one(site: Site, connection: Connection, request_id: str, now: datetime)
     return state
 
 
-def _refusal(source: SourceWork, row: AnyRow) -> str:
-    """Return why nothing may be deleted for a request; empty if it may."""
-    if row.is_test and not source.allow_test_requests:
+def refusal_of(scope: Scope, *, is_test: bool, request_types: Iterable[str]) -> str:
+    """Return why nothing may be deleted for a request, as a key of `comments.REFUSALS`; empty if it may."""
+    if is_test and not scope.allow_test_requests:
         return "test_request"
-    said = {plain(one) for one in row.request_types}
-    if said and not said & source.deletion_types:
+    said = {plain(one) for one in request_types}
+    if said and not said & scope.deletion_types:
         return "not_an_erasure"
     return ""
 

@@ -35,6 +35,18 @@ class LookUp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Which requests of a source are carried out.
+
+    Attributes:
+        deletion_types: the request types that mean erasure, as `services.map.plain` writes them.
+    """
+
+    deletion_types: frozenset[str]
+    allow_test_requests: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SourceWork:
     """A configured source, ready for work."""
 
@@ -45,8 +57,7 @@ class SourceWork:
     dialect: Source
     reporter: Reporter
     rules: RuleSet
-    deletion_types: frozenset[str]
-    allow_test_requests: bool
+    scope: Scope
     regulation: Regulation | None
 
 

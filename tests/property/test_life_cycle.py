@@ -331,7 +331,7 @@ def explore(stores: Callable[[], str], examples: int) -> None:
 
 
 def test_any_program_keeps_every_promise_on_sqlite(tmp_path: Path) -> None:
-    explore(lambda: f"sqlite:///{tmp_path / uuid4().hex}.db", 25)
+    explore(lambda: f"sqlite:///{tmp_path / uuid4().hex}.db", 20)
 
 
 @pytest.mark.postgres
@@ -343,7 +343,7 @@ def test_any_program_keeps_every_promise_on_postgresql(postgres_server: Any) -> 
         return made[-1]
 
     try:
-        explore(create, 4)
+        explore(create, 3)
     finally:
         for url in made:
             postgres_server.drop(url)

@@ -20,7 +20,7 @@ from connector.policy.retry import RetryPolicy
 from connector.private import Private, Secret
 from connector.services import intake
 from connector.services.intake import Accepted
-from connector.services.site import AccountWork, LookUp, Pauses, Site, SourceWork
+from connector.services.site import AccountWork, LookUp, Pauses, Scope, Site, SourceWork
 from connector.store import schema
 from connector.store.database import Database
 from tests.support.stand_ins import StandInLytics, StandInReporter
@@ -113,8 +113,7 @@ class Bench:
             dialect=StandInDialect(),
             reporter=self.reporter,
             rules=rules,
-            deletion_types=frozenset({"data deletion"}),
-            allow_test_requests=False,
+            scope=Scope(frozenset({"data deletion"})),
             regulation=None,
         )
         self.site = Site(

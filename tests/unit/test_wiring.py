@@ -69,9 +69,9 @@ def test_a_lost_caller_is_not_suspected_before_its_call_must_have_ended(store_se
 
 SOURCE: list[tuple[str, Callable[[Any], object], object]] = [
     ("enabled=false", lambda one: one.enabled, False),
-    ("allow_test_requests=true", lambda one: one.allow_test_requests, True),
+    ("allow_test_requests=true", lambda one: one.scope.allow_test_requests, True),
     ('regulation="ccpa"', lambda one: one.regulation, Regulation.CCPA),
-    ('deletion_types=["Right to  be Forgotten"]', lambda one: one.deletion_types, {"right to be forgotten"}),
+    ('deletion_types=["Right to  be Forgotten"]', lambda one: one.scope.deletion_types, {"right to be forgotten"}),
     ("enabled=true", lambda one: (one.name, one.account), ("onetrust", "main")),
 ]
 
@@ -99,10 +99,11 @@ def test_a_site_runs_by_the_machines_clock_unless_it_is_given_another(store_sett
 
 
 def test_what_reads_a_payload_needs_no_store(store_setting: str, tmp_path: Path) -> None:
-    dialect, rules = reading_of(load_shipped([store_setting]).sources["onetrust"])
+    dialect, rules, scope = reading_of(load_shipped([store_setting]).sources["onetrust"])
     call = dialect.parse(b'{"subTaskId": "a6f2b0c4-9f4a-4b8e-9b39-1f9f6f0f1b32", "email": "a@example.com"}')
     assert [one.kind for one in call.identities] == ["email"]
     assert rules.digest
+    assert scope.deletion_types == {"data deletion"}
     assert list(tmp_path.iterdir()) == []
 
 

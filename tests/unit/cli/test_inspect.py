@@ -229,3 +229,19 @@ class TestMap:
 
 def test_a_missing_value_is_a_dash_and_a_time_is_utc() -> None:
     assert [plain(one) for one in (None, "", 0, "x", START)] == ["-", "-", "0", "x", "2026-11-02 09:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [({"testRequest": True}, "test_request"), ({"requestTypes": ["Data Portability"]}, "not_an_erasure"), ({}, "")],
+)
+def test_map_says_when_a_request_would_be_rejected(
+    run: Run, tmp_path: Path, changes: dict[str, Any], refusal: str
+) -> None:
+    body = {"subTaskId": "a6f2b0c4-9f4a-4b8e-9b39-1f9f6f0f1b32", "identifiers": {"email": "a@example.com"}} | changes
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps(body))
+    told = json.loads(run("map", str(file), "--json").out)
+    assert told["refusal"] == refusal
+    words = f"rejected: {refusal}" if refusal else "queued for deletion"
+    assert words in run("map", str(file)).out

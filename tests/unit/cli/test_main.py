@@ -91,6 +91,15 @@ class TestSettings:
         shown = json.loads(run("config", "show", settings=("server.port=8002",)).out)
         assert (shown["server"]["port"], shown["server"]["threads"]) == (8002, 3)
 
+    @pytest.mark.parametrize("text", ["server.port=1", "{}", "[1]", '"x"', ""])
+    def test_settings_in_the_environment_that_are_no_list_are_refused(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        monkeypatch.setenv("CONNECTOR_SET", text)
+        done = run("config", "check")
+        assert done.status == 2
+        assert "CONNECTOR_SET: expected a JSON list of texts" in done.err
+
     def test_a_child_process_gets_the_file_and_every_setting(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CONNECTOR_SET", '["server.threads=3"]')
         environment = Context("config/some.toml", ("server.port=8123", "server.port=8124")).environment

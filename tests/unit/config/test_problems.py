@@ -112,14 +112,18 @@ def test_a_setting_that_is_missing_is_named(trial: Trial, place: Place) -> None:
         (
             (*VERIFY, 0, "check"),
             "none",
-            "sources.onetrust.verify[0].check: "
-            "expected one of 'header', 'bearer', 'basic', 'hmac', 'scheme'; found 'none'",
+            (
+                "sources.onetrust.verify[0].check: "
+                "expected one of 'header', 'bearer', 'basic', 'hmac', 'scheme'; found 'none'"
+            ),
         ),
         (
             (*VERIFY, 0, "check"),
             LONG,
-            "sources.onetrust.verify[0].check: "
-            "expected one of 'header', 'bearer', 'basic', 'hmac', 'scheme'; found text",
+            (
+                "sources.onetrust.verify[0].check: "
+                "expected one of 'header', 'bearer', 'basic', 'hmac', 'scheme'; found text"
+            ),
         ),
         ((*VERIFY,), [], "sources.onetrust.verify: expected at least one entry; found none"),
         ((*VERIFY, 0, "secrets"), [], "sources.onetrust.verify[0].secrets: expected at least one entry; found none"),

@@ -62,19 +62,17 @@ def live_and_die(url: str, nth: int, *, per_value: bool) -> tuple[Bench, str]:
     bench.knows("s1@example.com")
     reaper = Reaper(bench, nth)
     try:
-        # A sender that hears nothing sends the same again.
         bench.deliver("s1", event="e1")
-        bench.deliver("s2", event="e2")
-        bench.run_to_end(5)
+        bench.run_to_end(4)
     except Killed:
         pass
     reaper.nth, reaper.killed_at, killed_at = -1, "", reaper.killed_at
     bench.starts_again()
+    # A sender that heard nothing sends the same again.
     bench.deliver("s1", event="e1")
-    bench.deliver("s2", event="e2")
     for _ in range(10):
         bench.pass_time(seconds=200)
-        if bench.reporter.states == dict.fromkeys(("s1", "s2"), SourceStatus.COMPLETED):
+        if bench.reporter.states == {"s1": SourceStatus.COMPLETED}:
             break
     bench.pass_time(seconds=200)
     return bench, killed_at
@@ -83,7 +81,7 @@ def live_and_die(url: str, nth: int, *, per_value: bool) -> tuple[Bench, str]:
 @pytest.mark.parametrize(
     ("per_value", "first"),
     # The two differ only in what a lost call means, so the second is cut off at every third point.
-    [(False, 0), (False, 1), (False, 2), (True, 0)],
+    [(False, 0), (False, 1), (False, 2), (True, 1)],
     ids=["delete-0", "delete-1", "delete-2", "queue"],
 )
 def test_a_death_at_any_commit_and_around_any_call_is_survived(tmp_path: Path, per_value: bool, first: int) -> None:
@@ -92,7 +90,7 @@ def test_a_death_at_any_commit_and_around_any_call_is_survived(tmp_path: Path, p
         bench, killed_at = live_and_die(f"sqlite:///{tmp_path / f'{nth}.db'}", nth, per_value=per_value)
         with closing(bench.database):
             if not killed_at:
-                assert nth > 40, "too few points were tried"
+                assert nth > 25, "too few points were tried"
                 break
             seen.add(killed_at)
             judge(bench, (nth, killed_at), most_calls=2 if per_value else 1)
@@ -101,12 +99,12 @@ def test_a_death_at_any_commit_and_around_any_call_is_survived(tmp_path: Path, p
 
 
 def judge(bench: Bench, where: tuple[int, str], most_calls: int) -> None:
-    assert [bench.state("s1"), bench.state("s2")] == ["completed", "completed"], where
-    for name in ("s1", "s2"):
-        # Progress may have been overtaken by the end.
-        assert bench.reporter.of(name) in (["IN_PROGRESS", "COMPLETED"], ["COMPLETED"]), where
-    assert max(bench.lytics.submitted().values()) <= most_calls, where
-    assert bench.lytics.deletions == {"s1@example.com": 1, "s2@example.com": 1}, where
+    assert bench.state() == "completed", where
+    # Progress may have been overtaken by the end.
+    assert bench.reporter.statuses in (["IN_PROGRESS", "COMPLETED"], ["COMPLETED"]), where
+    assert bench.lytics.submitted()["s1@example.com"] <= most_calls, where
+    assert bench.lytics.deletions == {"s1@example.com": 1}, where
+    assert bench.lytics.people == set(), where
 
 
 POINTS: dict[str, Callable[[Bench], None]] = {

@@ -102,6 +102,10 @@ class TestIntent:
 
 
 class TestSubmit:
+    @pytest.fixture
+    def store_url(self, sqlite_url: str) -> str:
+        return sqlite_url
+
     def test_an_answer_that_comes_after_its_caller_was_given_up_still_counts(self, bench: Bench) -> None:
         bench.knows("s1@example.com")
         bench.deliver()
@@ -176,6 +180,10 @@ class TestPoll:
 
 
 class TestLookUps:
+    @pytest.fixture
+    def store_url(self, sqlite_url: str) -> str:
+        return sqlite_url
+
     def test_an_answer_from_before_the_deletion_does_not_overwrite_a_later_one(self, bench: Bench) -> None:
         bench.knows("s1@example.com")
         bench.deliver()
@@ -295,6 +303,10 @@ class TestGuards:
 
 
 class TestHistory:
+    @pytest.fixture
+    def store_url(self, sqlite_url: str) -> str:
+        return sqlite_url
+
     def test_moves_at_the_same_moment_keep_their_order(self, bench: Bench) -> None:
         bench.deliver("s1", ("email", "a@example.com"), event="e1")
         bench.pass_time(seconds=1)

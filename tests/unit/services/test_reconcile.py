@@ -14,6 +14,12 @@ from connector.store.tables import submissions
 from tests.support.site import START, Bench
 from tests.support.stand_ins import Killed
 
+
+@pytest.fixture
+def store_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
 LOST = Temporary(Code.REMOTE_FAULT, "status 502", outcome_unknown=True)
 
 
