@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.run ## one erasure request from callback to report, against made-up systems on this machine
+demo: $(VENV)/.run ## 500 erasure requests from callback to report, against made-up systems on this machine
 	@$(BIN)/connector demo
 
 test: $(VENV)/.dev ## the whole test suite (ARGS="-k name" for a part of it)
@@ -29,7 +29,7 @@ check: $(VENV)/.dev ## style, types, and the whole suite (with layers and docume
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term
 
-bench: $(VENV)/.dev ## measure the accept path on this machine
+bench: $(VENV)/.dev ## measure the accept path and the pipeline on this machine
 	@$(BIN)/python -m bench $(ARGS)
 
 docs: $(VENV)/.dev ## write the generated pages again
