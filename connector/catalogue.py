@@ -31,8 +31,8 @@ CATALOGUE: Final[dict[Code, Entry]] = {
     Code.CREDENTIAL_MISSING: Entry(
         Family.REJECTED,
         401,
-        "A header that a check needs is missing",
-        "Add the header to the workflow's HTTP action or credential.",
+        "A credential that a check needs is missing",
+        "Add the header, parameter or token named to what the sender sends, such as a workflow's credential.",
     ),
     Code.CREDENTIAL_WRONG: Entry(
         Family.REJECTED,
@@ -44,13 +44,61 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         Family.REJECTED,
         401,
         "The credential or signature cannot be read",
-        "Check encoding and prefix of the header against the source's settings.",
+        "Check its encoding, prefix and layout against the source's settings.",
+    ),
+    Code.CREDENTIAL_EXPIRED: Entry(
+        Family.REJECTED,
+        401,
+        "The secret is right, but it does not count at this time",
+        "Use the newer secret at the sender, or move not_after or not_before; see `connector keys report`.",
+    ),
+    Code.KEY_UNKNOWN: Entry(
+        Family.REJECTED,
+        401,
+        "The delivery names a key that is not known for this source",
+        "Compare the key id with what the sender publishes, and key address or allowed domain with the settings.",
+    ),
+    Code.KEYS_UNAVAILABLE: Entry(
+        Family.TEMPORARY,
+        503,
+        "The sender's published keys cannot be had",
+        "The sender repeats it; check the key address of the source and the network if it lasts.",
+    ),
+    Code.ALGORITHM_NOT_ALLOWED: Entry(
+        Family.REJECTED,
+        401,
+        "The signature is of an algorithm that the source does not accept",
+        "Compare the algorithm that the sender uses with the check's settings; never allow one because a message asks.",
+    ),
+    Code.CLAIM_WRONG: Entry(
+        Family.REJECTED,
+        401,
+        "A signed statement is not what the source demands",
+        "Compare the claim named with the check's settings, such as issuer, audience, topic or business id.",
+    ),
+    Code.BODY_DIGEST_WRONG: Entry(
+        Family.REJECTED,
+        401,
+        "The body is not the one that was signed",
+        "Find what changes the body on its way: a proxy, or a framework that writes JSON anew.",
+    ),
+    Code.ADDRESS_NOT_ALLOWED: Entry(
+        Family.REJECTED,
+        401,
+        "The sender's address is not allowed",
+        "Compare the source's list of addresses with the sender's published ones, and trusted_proxies with your proxy.",
+    ),
+    Code.CLIENT_CERTIFICATE_REFUSED: Entry(
+        Family.REJECTED,
+        401,
+        "The client certificate is missing or not the expected one",
+        "Check that the proxy asks for a certificate and passes the facts on in the headers of the source's settings.",
     ),
     Code.TIMESTAMP_MISSING: Entry(
         Family.REJECTED,
         401,
-        "The timestamp header is missing",
-        "Send the timestamp header named in the source's settings.",
+        "The time of sending is missing",
+        "Send the time where the source's settings expect it: in a header, in the signature, or as a claim.",
     ),
     Code.TIMESTAMP_MALFORMED: Entry(
         Family.REJECTED,
@@ -87,16 +135,19 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         Family.REJECTED,
         422,
         "A field has a value of the wrong kind",
-        "Compare the field with the body contract in docs/onetrust.md.",
+        "Compare the field with the body contract in docs/onetrust.md, or with the source's own description of it.",
     ),
     Code.REQUEST_ID_MISSING: Entry(
         Family.REJECTED,
         422,
-        "Neither subTaskId nor requestQueueRefId is given",
-        "Add one of them to the body template.",
+        "Nothing in the delivery identifies the request",
+        "Add subTaskId or requestQueueRefId to the body template; in a described platform, correct request_id.",
     ),
     Code.IDENTITY_MISSING: Entry(
-        Family.REJECTED, 422, "No identifier with a value is given", "Add at least one identifier to the body template."
+        Family.REJECTED,
+        422,
+        "No identifier with a value is given",
+        "Add at least one identifier to the body template; in a described platform, correct identities.",
     ),
     Code.ROUTE_UNKNOWN: Entry(
         Family.REJECTED, 404, "There is nothing at this address", "Callbacks go to /webhooks/<source>."
@@ -118,6 +169,15 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         409,
         "This eventId was seen before with other content",
         "Give each event its own eventId; a retry repeats the same bytes.",
+    ),
+    Code.DELIVERY_REPLAYED: Entry(
+        Family.REJECTED,
+        409,
+        "This delivery id or token was used before with other content",
+        "Give each delivery its own id or token; a retry repeats the same bytes.",
+    ),
+    Code.SUBSCRIPTION_UNCONFIRMED: Entry(
+        Family.TEMPORARY, 503, "The subscription could not be confirmed", "The sender asks again; check [outbound]."
     ),
     Code.REQUEST_FINISHED: Entry(
         Family.REJECTED,
@@ -160,6 +220,12 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         0,
         "A state change outside the table of moves",
         "Report it with the log record; nothing was changed.",
+    ),
+    Code.ADDRESS_REFUSED: Entry(
+        Family.REFUSED,
+        0,
+        "An address that a sender chose may not be called",
+        "Only https on an allowed host with a public address is called; allow the host if it is right.",
     ),
     Code.REMOTE_UNREACHABLE: Entry(
         Family.TEMPORARY,

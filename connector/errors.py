@@ -42,7 +42,15 @@ class ConnectorError(Exception):
 
 
 class Rejected(ConnectorError):
-    """The caller's fault: answered with `entry.status`, nothing stored."""
+    """The caller's fault: answered with `entry.status`, nothing stored.
+
+    Args:
+        secret_id: the secret that was right in itself, for the log and never for the answer.
+    """
+
+    def __init__(self, code: Code, detail: str = "", *, secret_id: str = "") -> None:
+        super().__init__(code, detail)
+        self.secret_id = secret_id
 
 
 class Temporary(ConnectorError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from connector.private import Private
+from connector.private import Private, Secret
 from connector.states import IdentityState
 
 
@@ -19,17 +19,28 @@ class Identity:
     value: Private
 
 
+class Purpose(StrEnum):
+    """What a verified delivery is for. Only a request is stored."""
+
+    REQUEST = "request"
+    PING = "ping"  # a test of the connection
+    OTHER = "other"  # an event that asks for nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What a source said in one verified delivery, in our words.
 
     Attributes:
-        request_key: what the source calls the request; unique per source; decides what a duplicate is.
+        request_key: what the source calls the request; unique per source; decides what a duplicate is. Empty if it
+            gives the request no name: then the payload's digest tells requests apart.
         event_id: the id of this one delivery, if the sender gives one; detects replays, nothing else.
         external: the source's own ids by name (`subtask_id`, `request_ref`, `request_id`), for reporting back.
         request_types: as the source words them; empty means that it did not say.
         due_at: the platform's own deadline.
         country: ISO 3166-1 alpha-2, upper case.
+        callback_url: where the source asks to be told; checked only when it is called.
+        purpose: whether it asks for anything at all.
     """
 
     request_key: str
@@ -40,6 +51,8 @@ class Call:
     due_at: datetime | None = None
     country: str | None = None
     is_test: bool = False
+    callback_url: Private | None = None
+    purpose: Purpose = Purpose.REQUEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +61,45 @@ class Verified:
 
     Attributes:
         payload: the verified bytes, to be parsed; not always the whole body.
-        principal: which check accepted it (`header`, `hmac`, …), for the record.
-        secret_id: the id of the secret that matched, never the secret.
+        principal: which check accepted it (`header`, `standard-webhooks`, …), for the record; cut to 40 characters.
+        secret_ids: the ids of the secrets or keys that matched, one for each check; never a secret.
         sender_time: the sender's own timestamp if it was part of what was verified.
+        replay_key: what tells this delivery from every other of the sender and cannot be altered: its signed id, a
+            token's `jti`, a nonce, else a digest of a signed content that holds the time. Empty if nothing but the
+            body tells.
+        replay_until: after this time the check itself refuses the same delivery; None if it never does.
+        confirm_url: an address that the sender asks us to call once before it delivers anything, allowed by the check.
     """
 
-    payload: bytes
+    payload: bytes = field(repr=False)
     principal: str
-    secret_id: str
+    secret_ids: tuple[str, ...]
     sender_time: datetime | None = None
+    replay_key: str = field(default="", repr=False)
+    replay_until: datetime | None = None
+    confirm_url: Private | None = None
+
+    @property
+    def secret_id(self) -> str:
+        """All ids in one text, as the record of a delivery holds them; cut to 200 characters."""
+        return " + ".join(self.secret_ids)[:200]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAddress:
+    """Where keys are published, and the headers that the publisher wants, such as an API key."""
+
+    url: str
+    headers: tuple[tuple[str, Secret], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What was published at an address when it was last asked."""
+
+    address: KeyAddress
+    body: bytes = field(repr=False)
+    fetched_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +216,26 @@ class SourceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One message that we owe a source. The comment holds counts and times, never personal data."""
+    """One message that we owe a source. The comment holds counts and times, never personal data.
+
+    Attributes:
+        job_id: our id of the request, as the source was answered it.
+    """
 
     external: Mapping[str, str]
     status: SourceStatus
     comment: str
+    callback_url: Private | None = None
+    job_id: str = ""
 
 
 class Delivered(StrEnum):
-    """What became of a report that reached the source."""
+    """What became of a report that was not refused."""
 
     SENT = "sent"
     ALREADY = "already"  # the source was in the wanted state before
     CONFLICT = "conflict"  # a person decided otherwise; nothing was written
+    NOT_WANTED = "not_wanted"  # the source takes no report of this kind; it was told nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,71 @@ raise the errors of `connector.errors` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from connector.model import Call, Delivered, Presence, RemoteOperation, RemoteStatus, Report, SubmitAnswer, Verified
+from connector.inbound import Inbound
+from connector.model import (
+    Call,
+    Delivered,
+    Document,
+    KeyAddress,
+    Presence,
+    RemoteOperation,
+    RemoteStatus,
+    Report,
+    SubmitAnswer,
+    Verified,
+)
 from connector.private import Private
 
 
 class Verifier(Protocol):
     """Decides whether a delivery is genuine. Pure: no store, no network of its own, the time passed in."""
 
-    def verify(self, method: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:
-        """Return what was verified, or raise `Rejected` with a 401 code. Header names are lower case."""
+    def verify(self, inbound: Inbound, now: datetime) -> Verified:
+        """Return what was verified, or raise `Rejected` with a 401 code.
+
+        One that needs published keys raises `Temporary` with `keys_unavailable` while they cannot be had.
+        """
+        ...
+
+
+class Condition(Protocol):
+    """A fact about a delivery that is asked for beside a check, and never instead of one."""
+
+    def require(self, inbound: Inbound) -> None:
+        """Raise `Rejected` with a 401 code unless it is so."""
+        ...
+
+
+class Documents(Protocol):
+    """Published keys, kept for a while. Whoever asks often does not make us ask often."""
+
+    def get(self, address: KeyAddress, now: datetime) -> Document:
+        """Return what is published there, or raise `Temporary` with `keys_unavailable`."""
+        ...
+
+    def renew(self, seen: Document, now: datetime) -> Document | None:
+        """Return what is published there by now, because `seen` does not hold the key that a delivery names.
+
+        None if it was asked for too recently to be asked again; the caller then refuses.
+        """
         ...
 
 
 class Source(Protocol):
     """A platform's dialect: what did they say?"""
 
-    def parse(self, payload: bytes) -> Call:
-        """Read a verified payload, or raise `Rejected` with a 400 or 422 code."""
+    def parse(self, payload: bytes, inbound: Inbound) -> Call:
+        """Read a verified payload, or raise `Rejected` with a 400 or 422 code.
+
+        Args:
+            payload: the only thing that is verified.
+            inbound: what it came in, for a platform whose delivery id stands in a header; nothing there is verified
+                unless the source's check covers it.
+        """
         ...
 
 

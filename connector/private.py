@@ -7,6 +7,7 @@ The only way in is `reveal()`, so that every use can be found by its name.
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 from typing import Any, Final, NoReturn, Self, final
 
 MASK: Final = "<private>"
@@ -54,13 +55,30 @@ class Private:
 
 @final
 class Secret:
-    """A secret with an id that may be shown (`env:NAME`, `file:PATH`), so that one can say which one was used."""
+    """A secret with an id that may be shown (`env:NAME`, `file:PATH`), so that one can say which one was used.
 
-    __slots__ = ("_value", "id")
+    Args:
+        not_before: from when on it counts, and `not_after` until when, both inclusive; None for no limit.
+    """
 
-    def __init__(self, value: str, secret_id: str) -> None:
+    __slots__ = ("_value", "id", "not_after", "not_before")
+
+    def __init__(
+        self,
+        value: str,
+        secret_id: str,
+        *,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> None:
         self._value = value
         self.id = secret_id
+        self.not_before = not_before
+        self.not_after = not_after
+
+    def is_live(self, now: datetime) -> bool:
+        """Say whether it counts at this time."""
+        return (self.not_before is None or self.not_before <= now) and (self.not_after is None or now <= self.not_after)
 
     def reveal(self) -> str:
         """Return the secret; the caller takes care of where it goes."""

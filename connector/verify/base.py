@@ -1,21 +1,18 @@
-"""What every check needs: secrets fit for use, headers read strictly, one way to say yes."""
+"""What every check needs: secrets fit for use, header names and texts that can travel, Base64 read strictly."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
-from connector.model import Verified
 from connector.private import Secret
 
 MIN_SECRET_CHARS: Final = 16
-#: Room for the ids of the secrets in the record of a delivery.
-MAX_SECRET_ID_CHARS: Final = 200
 
 # RFC 9110 section 5.6.2: what a header name may consist of.
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -53,23 +50,6 @@ def require_header_name(name: str, check: str) -> None:
         raise Misconfigured(Code.CONFIG_INVALID, f"{check}: the header name is not valid")
 
 
-def read_header(headers: Mapping[str, str], name: str) -> str:
-    """Return a header's value as it came.
-
-    A header sent twice arrives here as one value joined with a comma. No check accepts such a value, because none
-    accepts anything around its one credential.
-
-    Raises:
-        Rejected: `credential_missing` if absent or blank, `credential_malformed` if not ASCII.
-    """
-    value = headers.get(name.lower(), "")
-    if not value.strip():
-        raise Rejected(Code.CREDENTIAL_MISSING, f"header {name}")
-    if not value.isascii():
-        raise malformed(name, "it holds characters beyond ASCII")
-    return value
-
-
 def decode_base64(text: str, name: str) -> bytes:
     """Return the bytes of padded standard Base64; anything else in header `name` is `credential_malformed`."""
     try:
@@ -87,9 +67,18 @@ def malformed(name: str, why: str) -> Rejected:
     return Rejected(Code.CREDENTIAL_MALFORMED, f"header {name}: {why}")
 
 
-def accept(body: bytes, principal: str, secret_id: str, sender_time: datetime | None = None) -> Verified:
-    """Return the verdict that the whole body may be parsed."""
-    return Verified(body, principal, secret_id[:MAX_SECRET_ID_CHARS], sender_time)
+def pick_live(matching: Sequence[Secret], now: datetime, where: str) -> Secret:
+    """Return the first of the matching secrets that counts now.
+
+    Raises:
+        Rejected: `credential_wrong` if none matches, `credential_expired` if those that do are out of their time.
+    """
+    if not matching:
+        raise Rejected(Code.CREDENTIAL_WRONG, where)
+    live = [one for one in matching if one.is_live(now)]
+    if not live:
+        raise Rejected(Code.CREDENTIAL_EXPIRED, where, secret_id=matching[0].id)
+    return live[0]
 
 
 def _is_encodable(text: str) -> bool:

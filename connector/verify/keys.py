@@ -74,7 +74,11 @@ class MacKey:
         return len(signature) == hashlib.new(self.hash_name).digest_size
 
     def matches(self, signature: bytes, content: bytes) -> bool:
-        return hmac.compare_digest(signature, hmac.digest(self.secret, content, self.hash_name))
+        return hmac.compare_digest(signature, self.make(content))
+
+    def make(self, content: bytes) -> bytes:
+        """Return the signature of a content."""
+        return hmac.digest(self.secret, content, self.hash_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,11 @@ class DigestKey:
         return len(signature) == hashlib.new(self.hash_name).digest_size
 
     def matches(self, signature: bytes, content: bytes) -> bool:
-        return hmac.compare_digest(signature, hashlib.new(self.hash_name, content).digest())
+        return hmac.compare_digest(signature, self.make(content))
+
+    def make(self, content: bytes) -> bytes:
+        """Return the digest of a content that holds the secret."""
+        return hashlib.new(self.hash_name, content).digest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from connector.codes import Code
 from connector.errors import Misconfigured
+from connector.inbound import Inbound
 from connector.verify.base import require_header_name
 from connector.verify.grammar import Grammar, Pairs, Plain, SignatureEncoding
-from connector.verify.inbound import Inbound
 from connector.verify.key_format import MAX_SECRET_BYTES, MIN_SECRET_BYTES, PUBLIC_FORMATS, SECRET_FORMATS, KeyFormat
 from connector.verify.keys import Algorithm
 from connector.verify.stamp import Tolerance

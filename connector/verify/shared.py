@@ -1,4 +1,4 @@
-"""Shared values in a header: a static header, a bearer token, Basic authentication.
+"""Shared values: a static header, a bearer token, Basic authentication, a parameter of the URL.
 
 These vouch for the caller and not for the body: whoever knows the value may say anything. They need TLS, and for
 deletions the read-back at the source beside them.
@@ -7,26 +7,28 @@ deletions the read-back at the source beside them.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import parse_qsl
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
+from connector.inbound import Inbound
 from connector.model import Verified
 from connector.private import Secret
 from connector.verify.base import (
-    accept,
     decode_base64,
     malformed,
-    read_header,
+    pick_live,
     require_header_name,
     require_header_text,
     require_secrets,
 )
 
 _AUTHORIZATION: Final = "Authorization"
+_MAX_PARAMETERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ class StaticHeader:
         require_header_text(f"{self.prefix}.", "header: the prefix")
         object.__setattr__(self, "secrets", _header_secrets(self.secrets, "header"))
 
-    def verify(self, method: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:  # noqa: ARG002 - the protocol's shape
-        value = read_header(headers, self.name)
+    def verify(self, inbound: Inbound, now: datetime) -> Verified:
+        value = inbound.only(self.name)
         if not value.startswith(self.prefix):
             raise malformed(self.name, "the prefix is missing")
-        return accept(body, "header", _match(self.secrets, value.removeprefix(self.prefix), self.name).id)
+        secret = _match(self.secrets, value.removeprefix(self.prefix), now, f"header {self.name}")
+        return Verified(inbound.body, "header", (secret.id,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,9 @@ class Bearer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "secrets", _header_secrets(self.secrets, "bearer"))
 
-    def verify(self, method: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:  # noqa: ARG002 - the protocol's shape
-        token = _after_scheme(headers, "bearer")
-        return accept(body, "bearer", _match(self.secrets, token, _AUTHORIZATION).id)
+    def verify(self, inbound: Inbound, now: datetime) -> Verified:
+        token = after_scheme(inbound, "bearer")
+        return Verified(inbound.body, "bearer", (_match(self.secrets, token, now, f"header {_AUTHORIZATION}").id,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +92,47 @@ class Basic:
             )
         object.__setattr__(self, "passwords", require_secrets(self.passwords, "basic"))
 
-    def verify(self, method: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:  # noqa: ARG002 - the protocol's shape
-        given = decode_base64(_after_scheme(headers, "basic"), _AUTHORIZATION)
+    def verify(self, inbound: Inbound, now: datetime) -> Verified:
+        given = decode_base64(after_scheme(inbound, "basic"), _AUTHORIZATION)
         if b":" not in given:
             raise malformed(_AUTHORIZATION, "there is no colon between user and password")
         user = self.user.encode() + b":"
         # Every pair is compared, so that the time taken does not tell which one it was.
         matching = [one for one in self.passwords if hmac.compare_digest(given, user + one.reveal_bytes())]
-        if not matching:
-            raise Rejected(Code.CREDENTIAL_WRONG, f"header {_AUTHORIZATION}")
-        return accept(body, "basic", matching[0].id)
+        return Verified(inbound.body, "basic", (pick_live(matching, now, f"header {_AUTHORIZATION}").id,))
+
+
+@dataclass(frozen=True, slots=True)
+class QueryParameter:
+    """A secret in a parameter of the URL, for senders that can send it nowhere else: URLs end up in logs on the way.
+
+    Raises:
+        Misconfigured: no name, no secret, or a short one.
+    """
+
+    name: str
+    secrets: tuple[Secret, ...]
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise Misconfigured(Code.CONFIG_INVALID, "query: name the parameter")
+        object.__setattr__(self, "secrets", require_secrets(self.secrets, "query"))
+
+    def verify(self, inbound: Inbound, now: datetime) -> Verified:
+        found = [value for name, value in query_pairs(inbound) if name == self.name]
+        if not found or not found[0].strip():
+            raise Rejected(Code.CREDENTIAL_MISSING, f"parameter {self.name}")
+        if len(found) > 1:
+            raise Rejected(Code.CREDENTIAL_MALFORMED, f"parameter {self.name} came more than once")
+        return Verified(inbound.body, "query", (_match(self.secrets, found[0], now, f"parameter {self.name}").id,))
+
+
+def query_pairs(inbound: Inbound) -> list[tuple[str, str]]:
+    """Return the decoded parameters of the URL, in order; `credential_malformed` if they cannot be decoded."""
+    try:
+        return parse_qsl(inbound.query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
+    except ValueError:  # a UnicodeDecodeError is one
+        raise Rejected(Code.CREDENTIAL_MALFORMED, "the query cannot be read") from None
 
 
 def _header_secrets(secrets: Iterable[Secret], check: str) -> tuple[Secret, ...]:
@@ -108,16 +142,14 @@ def _header_secrets(secrets: Iterable[Secret], check: str) -> tuple[Secret, ...]
     return live
 
 
-def _after_scheme(headers: Mapping[str, str], scheme: str) -> str:
-    found, _, rest = read_header(headers, _AUTHORIZATION).partition(" ")
+def after_scheme(inbound: Inbound, scheme: str) -> str:
+    """Return what follows the scheme in `Authorization` (RFC 9110 section 11.4); the scheme's case does not matter."""
+    found, _, rest = inbound.only(_AUTHORIZATION).partition(" ")
     if found.lower() != scheme or not rest:
         raise malformed(_AUTHORIZATION, f"it is not of the scheme {scheme}")
     return rest
 
 
-def _match(secrets: Iterable[Secret], candidate: str, name: str) -> Secret:
+def _match(secrets: Iterable[Secret], candidate: str, now: datetime, where: str) -> Secret:
     # Every secret is compared, so that the time taken does not tell which one it was.
-    matching = [secret for secret in secrets if secret.matches(candidate)]
-    if not matching:
-        raise Rejected(Code.CREDENTIAL_WRONG, f"header {name}")
-    return matching[0]
+    return pick_live([secret for secret in secrets if secret.matches(candidate)], now, where)

@@ -15,11 +15,11 @@ from typing import Final
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
+from connector.inbound import Inbound
 from connector.model import Verified
 from connector.private import Secret
-from connector.verify.base import MAX_SECRET_ID_CHARS
+from connector.verify.base import pick_live
 from connector.verify.grammar import Parts, decode
-from connector.verify.inbound import Inbound
 from connector.verify.key_format import make_key
 from connector.verify.keys import Key
 from connector.verify.scheme import Names, Scheme
@@ -27,18 +27,6 @@ from connector.verify.scheme import Names, Scheme
 MAX_ID_CHARS: Final = 200
 
 _ID: Final = re.compile(r"[!-~]+")
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedOnce(Verified):
-    """A verdict that tells how to know the same delivery again.
-
-    Attributes:
-        replay_key: the sender's id of the delivery if it was signed, else a digest of the signed content; the same for
-            a delivery that is sent again unchanged, and out of the reach of whoever has no key.
-    """
-
-    replay_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,7 @@ class Signed:
         )
         object.__setattr__(self, "_keys", tuple(made))
 
-    def verify(self, inbound: Inbound, now: datetime) -> VerifiedOnce:
+    def verify(self, inbound: Inbound, now: datetime) -> Verified:
         """Return what was verified, or raise `Rejected` with a 401 code."""
         names = self._names(inbound)
         reading = self._read(inbound, names)
@@ -86,24 +74,24 @@ class Signed:
         urls = self.scheme.urls(inbound)
         # A list, not a generator: every combination is tried, whichever matches first.
         hits = [
-            (key, url)
-            for key in self._keys
+            (secret, url)
+            for secret, key in zip(self.secrets, self._keys, strict=True)
             for url, content in zip(urls, self._fill(inbound, reading, urls, key.in_content), strict=True)
             for signature in signatures
             if key.matches(signature, content)
         ]
-        if not hits:
-            raise Rejected(Code.CREDENTIAL_WRONG, f"header {names.signature}")
+        used = pick_live([secret for secret, _ in hits], now, f"header {names.signature}")
         # Only now: what a timestamp says counts once it is known to be the sender's.
         if self.scheme.window is not None and reading.sent_at is not None:
             self.scheme.window.require_inside(reading.sent_at, now)
-        key, url = hits[0]
-        return VerifiedOnce(
+        url = next(url for secret, url in hits if secret is used)
+        return Verified(
             payload=inbound.body,
             principal=self.scheme.name,
-            secret_id=key.id[:MAX_SECRET_ID_CHARS],
+            secret_ids=(used.id,),
             sender_time=reading.sent_at,
             replay_key=self._replay_key(inbound, reading, url),
+            replay_until=self._replay_until(reading),
         )
 
     def contents(self, inbound: Inbound) -> tuple[bytes, ...]:
@@ -114,8 +102,15 @@ class Signed:
         Raises:
             Rejected: the delivery does not even have the parts.
         """
-        reading = self._read(inbound, self._names(inbound))
-        return tuple(self._fill(inbound, reading, self.scheme.urls(inbound), b""))
+        return tuple(self._fill(inbound, self.reading(inbound), self.scheme.urls(inbound), b""))
+
+    def reading(self, inbound: Inbound) -> Reading:
+        """Return what a delivery shows before its signature is checked; nothing of it is to be believed.
+
+        Raises:
+            Rejected: the delivery does not even have the parts.
+        """
+        return self._read(inbound, self._names(inbound))
 
     def _names(self, inbound: Inbound) -> Names:
         sets = self.scheme.names
@@ -159,6 +154,14 @@ class Signed:
     def _replay_key(self, inbound: Inbound, reading: Reading, url: str) -> str:
         if reading.delivery_id is not None:
             return f"id:{reading.delivery_id}"
+        if reading.timestamp is None:
+            # Nothing tells a delivery from the same one sent again on purpose.
+            return ""
         # Without the secret: the digest is stored.
         (content,) = self._fill(inbound, reading, (url,), b"")
         return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    def _replay_until(self, reading: Reading) -> datetime | None:
+        if self.scheme.window is None or reading.sent_at is None:
+            return None
+        return self.scheme.window.end_of(reading.sent_at)

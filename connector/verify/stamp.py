@@ -77,5 +77,9 @@ class Tolerance:
         if -age > timedelta(seconds=self.future_s):
             raise Rejected(Code.TIMESTAMP_IN_FUTURE, f"more than {self.future_s:g} s")
 
+    def end_of(self, sent_at: datetime) -> datetime:
+        """Return until when a delivery of this time is accepted."""
+        return sent_at + timedelta(seconds=self.past_s)
+
     def _form(self) -> str:
         return "ISO 8601 with an offset" if self.unit is TimeUnit.ISO8601 else f"Unix time in {self.unit}"

@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
+from connector.inbound import Inbound
 from connector.verify.base import require_header_name
-from connector.verify.inbound import Inbound
 
 #: `{form}` is Twilio's rule: the form's pairs, or a hash of the body in the query.
 PLACEHOLDERS: Final = frozenset(

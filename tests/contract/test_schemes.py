@@ -1,4 +1,4 @@
-"""Every preset against one contract. A new preset is one row in `scheme_contract`."""
+"""What is particular to presets: reason codes, timestamps, lists of signatures, keys. Every check shares the rest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 
 from connector.codes import Code
 from connector.errors import Misconfigured
+from connector.inbound import Inbound
+from connector.model import Verified
 from connector.private import Secret
-from connector.verify.inbound import Inbound
 from connector.verify.keys import Algorithm
 from connector.verify.presets import PRESETS
-from connector.verify.signed import Signed, VerifiedOnce
-from tests.contract.scheme_contract import CASES, ID, NEXT, NOW, RETIRED, SECRET, URL, Case, refusal
+from connector.verify.signed import Signed
+from tests.contract.subjects.schemes import CASES, ID, NEXT, NOW, RETIRED, SECRET, URL, Case, refusal
 
 NOT_ACCEPTED = {
     Code.CREDENTIAL_MISSING,
@@ -34,7 +35,7 @@ with_stamp = pytest.mark.parametrize(
 )
 
 
-def verdict(case: Case, headers: dict[str, str], now: datetime = NOW) -> VerifiedOnce:
+def verdict(case: Case, headers: dict[str, str], now: datetime = NOW) -> Verified:
     return case.check().verify(case.inbound(headers), now)
 
 
@@ -51,18 +52,6 @@ def test_accepts_a_good_delivery_and_says_what_it_verified(case: Case) -> None:
     said = verdict(case, case.headers())
     assert (said.payload, said.principal, said.secret_id) == (case.body, case.name, SECRET.id)
     assert said.sender_time == (NOW if case.past_s else None)
-
-
-@every
-def test_takes_header_names_in_any_case(case: Case) -> None:
-    for spell in (str.upper, str.title):
-        said = verdict(case, {spell(name): value for name, value in case.headers().items()})
-        assert said.payload == case.body
-
-
-@every
-def test_refuses_a_delivery_without_headers(case: Case) -> None:
-    assert refusal(case.check(), case.inbound({})) is Code.CREDENTIAL_MISSING
 
 
 @every
@@ -87,78 +76,17 @@ def test_refuses_each_header_that_came_twice_even_if_both_are_good(case: Case) -
                 assert refusal(case.check(), inbound) is wanted.get(name, Code.CREDENTIAL_MALFORMED)
 
 
-@every
-def test_refuses_a_signature_altered_or_cut_at_any_place(case: Case) -> None:
-    value = case.headers()[case.header]
-    for place in range(len(value)):
-        other = "z" if value[place] != "z" else "y"
-        cuts = (value[:place], value[place:]) if place else ()
-        for text in (value[:place] + other + value[place + 1 :], *cuts):
-            assert refusal(case.check(), altered(case, case.header, text)) in NOT_ACCEPTED
-
-
-@every
-@pytest.mark.parametrize("more", ["x", "=", "\x00", "\n", "\t", "v9=", "/"])
-def test_refuses_anything_around_the_signature(case: Case, more: str) -> None:
-    value = case.headers()[case.header]
-    for text in (more + value, value + more):
-        assert refusal(case.check(), altered(case, case.header, text)) in NOT_ACCEPTED
-
-
-@every
-@pytest.mark.parametrize("value", ["Ünicode", "\udcff\udc80 lone surrogates", "皇帝", "\xff" * 40, "٣" * 64])
-def test_refuses_characters_beyond_ascii_in_every_header_that_it_reads(case: Case, value: str) -> None:
-    for name in case.headers():
-        wanted = {case.stamp: Code.TIMESTAMP_MALFORMED, "content-type": Code.CREDENTIAL_MISSING}
-        assert refusal(case.check(), altered(case, name, value)) is wanted.get(name, Code.CREDENTIAL_MALFORMED)
-
-
-@every
-def test_tells_the_case_of_base64_and_of_item_names_and_not_that_of_hexadecimal(case: Case) -> None:
-    headers = case.headers()
-    value = headers[case.header]
-    swapped = value.swapcase()
-    if case.name in PLAIN_HEX:
-        assert verdict(case, headers | {case.header: swapped}).payload == case.body
-    else:
-        assert refusal(case.check(), altered(case, case.header, swapped)) in NOT_ACCEPTED
-
-
-@every
-def test_refuses_a_very_long_signature(case: Case) -> None:
-    value = case.headers()[case.header]
-    for text in (value * 5_000, (value + " ") * 500, (value + ",") * 500, (value + ";") * 500):
-        assert refusal(case.check(), altered(case, case.header, text)) in NOT_ACCEPTED
-
-
-@every
-def test_refuses_a_body_with_any_bit_flipped(case: Case) -> None:
-    check, headers = case.check(), case.headers()
-    for place in range(len(case.body)):
-        other = bytearray(case.body)
-        other[place] ^= 1 << (place % 8)
-        assert refusal(check, case.inbound(headers, bytes(other))) in NOT_ACCEPTED
-
-
-@every
-@pytest.mark.parametrize("change", [lambda body: b"", lambda body: body + b"\n", lambda body: body[:-1]])
-def test_refuses_a_body_that_grew_or_shrank(case: Case, change: object) -> None:
-    assert callable(change)
-    assert refusal(case.check(), case.inbound(case.headers(), change(case.body))) is Code.CREDENTIAL_WRONG
-
-
-# Not Twilio: what it signs of a body are the form's pairs, so other bytes are another kind of body there.
-@pytest.mark.parametrize("case", [case for case in CASES.values() if case.name != "twilio"], ids=lambda case: case.name)
-@pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe not text", b"x" * 300_000], ids=["empty", "binary", "large"])
-def test_accepts_any_bytes_as_a_body(case: Case, body: bytes) -> None:
-    said = case.check().verify(case.inbound(case.headers(body=body), body), NOW)
-    assert said.payload == body
-
-
 @pytest.mark.parametrize("name", ["hubspot-v2", "hubspot-v3", "twilio"])
 def test_refuses_another_url_where_the_url_is_signed(name: str) -> None:
     case = CASES[name]
-    for url in (URL + "1", URL.replace("/a", "/b"), URL.replace("https", "http"), URL.partition("?")[0], "", "x"):
+    for url in (
+        URL + "1",
+        URL.replace("/privacy", "/other"),
+        URL.replace("https", "http"),
+        URL.partition("?")[0],
+        "",
+        "x",
+    ):
         inbound = Inbound("POST", url, tuple(case.headers().items()), case.body)
         assert refusal(case.check(), inbound) is Code.CREDENTIAL_WRONG
 
@@ -169,18 +97,6 @@ def test_refuses_another_method_where_the_method_is_signed(name: str) -> None:
     for method in ("PUT", "post", "", "\udc80"):
         inbound = Inbound(method, URL, tuple(case.headers().items()), case.body)
         assert refusal(case.check(), inbound) is Code.CREDENTIAL_WRONG
-
-
-@every
-def test_accepts_both_secrets_during_a_rotation_and_names_the_one_used(case: Case) -> None:
-    for order in ((SECRET, NEXT), (NEXT, SECRET)):
-        for key in (SECRET, NEXT):
-            assert case.check(*order).verify(case.inbound(case.headers(key)), NOW).secret_id == key.id
-
-
-@every
-def test_refuses_a_retired_secret(case: Case) -> None:
-    assert refusal(case.check(SECRET, NEXT), case.inbound(case.headers(RETIRED))) is Code.CREDENTIAL_WRONG
 
 
 @pytest.mark.parametrize(
@@ -215,29 +131,10 @@ def test_the_replay_key_stays_the_same_for_the_same_delivery_and_holds_no_secret
     assert first.replay_key == again.replay_key
     by_id = case.name in {"standard-webhooks", "standard-webhooks-v1a", "svix"}
     assert (first.replay_key == f"id:{ID}") == by_id
+    # Nothing tells a delivery without time and id from the same one sent again on purpose.
+    assert bool(first.replay_key) == bool(case.past_s)
     # Nobody without the key can choose it: it never equals the signature, which an attacker sees.
     assert case.headers()[case.header] not in first.replay_key
-
-
-@timed
-def test_accepts_a_timestamp_exactly_on_either_edge(case: Case) -> None:
-    for away_s in (-case.past_s, 300):
-        sent = NOW + timedelta(seconds=away_s)
-        assert verdict(case, case.headers(at=sent)).sender_time == sent
-
-
-@timed
-def test_refuses_a_timestamp_just_beyond_either_edge(case: Case) -> None:
-    old = case.inbound(case.headers(at=NOW - timedelta(seconds=case.past_s)))
-    early = case.inbound(case.headers(at=NOW + timedelta(seconds=300)))
-    assert refusal(case.check(), old, NOW + timedelta(microseconds=1)) is Code.TIMESTAMP_TOO_OLD
-    assert refusal(case.check(), early, NOW - timedelta(microseconds=1)) is Code.TIMESTAMP_IN_FUTURE
-
-
-@timed
-def test_does_not_judge_the_time_of_a_sender_it_does_not_know(case: Case) -> None:
-    headers = case.headers(RETIRED, at=NOW - timedelta(days=9))
-    assert refusal(case.check(), case.inbound(headers)) is Code.CREDENTIAL_WRONG
 
 
 @with_stamp

@@ -12,17 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import ConnectorError, Misconfigured, Rejected
+from connector.inbound import Inbound
+from connector.model import Verified
 from connector.private import Secret
 from connector.verify.grammar import Pairs, Plain, SignatureEncoding, Versioned, decode
-from connector.verify.inbound import Inbound
 from connector.verify.key_format import KeyFormat, make_key
 from connector.verify.keys import Algorithm
 from connector.verify.presets import PRESETS
 from connector.verify.scheme import Names, Scheme, UrlForm
-from connector.verify.signed import Signed, VerifiedOnce
+from connector.verify.signed import Signed
 from connector.verify.stamp import TimeUnit, Tolerance
 from connector.verify.template import PLACEHOLDERS, Template
-from tests.contract.scheme_contract import CASES, NOW
+from tests.contract.subjects.schemes import CASES, NOW
 
 OWN = Signed(
     Scheme(
@@ -91,8 +92,8 @@ def attempt(call: Callable[[], Any], refusal: type[ConnectorError]) -> Any:
         return refused
 
 
-def verdict_of(check: Signed, inbound: Inbound, now: datetime) -> VerifiedOnce | Rejected:
-    answer: VerifiedOnce | Rejected = attempt(lambda: check.verify(inbound, now), Rejected)
+def verdict_of(check: Signed, inbound: Inbound, now: datetime) -> Verified | Rejected:
+    answer: Verified | Rejected = attempt(lambda: check.verify(inbound, now), Rejected)
     return answer
 
 

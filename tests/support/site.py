@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy import Table, select
 
 from connector.clock import FixedClock
 from connector.crypto.pseudonym import Pseudonymiser
+from connector.inbound import Inbound
 from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
 from connector.model import Call, Identity, Verified
 from connector.policy.polling import PollPolicy
@@ -30,14 +30,24 @@ KEY = Secret("k" * 32, "test:pseudonym")
 
 
 class StandInVerifier:
-    def verify(self, method: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Verified:
-        return Verified(body, "stand-in", "test:secret")
+    """Believes everything; `x-replay` and `x-replay-for` say what it makes of a delivery."""
+
+    def verify(self, inbound: Inbound, now: datetime) -> Verified:
+        said = dict(inbound.headers)
+        lasts = said.get("x-replay-for")
+        return Verified(
+            inbound.body,
+            "stand-in",
+            ("test:secret",),
+            replay_key=said.get("x-replay", ""),
+            replay_until=now + timedelta(seconds=float(lasts)) if lasts else None,
+        )
 
 
 class StandInDialect:
     """Reads what `delivery` writes."""
 
-    def parse(self, payload: bytes) -> Call:
+    def parse(self, payload: bytes, inbound: Inbound) -> Call:
         said = json.loads(payload)
         return Call(
             request_key=f"subtask:{said['subtask']}",
@@ -73,6 +83,11 @@ RULES = compile_rules(
 )
 
 
+def inbound(body: bytes, **headers: str) -> Inbound:
+    """Return a delivery; headers are given as `x_replay="…"`."""
+    return Inbound("POST", "", tuple((name.replace("_", "-"), value) for name, value in headers.items()), body)
+
+
 class Bench:
     """A site and its stand-ins."""
 
@@ -81,6 +96,7 @@ class Bench:
         self.lytics = StandInLytics(self.clock, per_value=per_value)
         self.reporter = StandInReporter()
         self.log = RecordingLog()
+        self.headers: dict[str, str] = {}
         self.store_url = store_url
         self.database = Database(store_url, pool_size=4)
         schema.upgrade(self.database)
@@ -110,6 +126,8 @@ class Bench:
             account="main",
             enabled=True,
             verifier=StandInVerifier(),
+            url="",
+            media_types=frozenset({"application/json"}),
             dialect=StandInDialect(),
             reporter=self.reporter,
             rules=rules,
@@ -147,7 +165,7 @@ class Bench:
     def deliver(self, subtask: str = "s1", *identities: tuple[str, str], **said: Any) -> Accepted:
         pairs = list(identities) or [("email", f"{subtask}@example.com")]
         body = json.dumps({"subtask": subtask, "identities": pairs, **said}).encode()
-        return intake.receive(self.site, self.source, "POST", {}, body)
+        return intake.receive(self.site, self.source, inbound(body, **self.headers))
 
     def knows(self, *values: str, field: str = "email") -> None:
         self.lytics.people |= {("user", field, value) for value in values}
@@ -183,4 +201,4 @@ class Bench:
     def rows(self, table: Table) -> list[Any]:
         """Every row of a table, by id."""
         with self.database.read() as connection:
-            return list(connection.execute(select(table).order_by(table.c.id)).all())
+            return list(connection.execute(select(table).order_by(*table.primary_key)).all())

@@ -2,20 +2,23 @@ from __future__ import annotations
 
 from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.config import Config, load
+from connector.config.checks import Check
 from connector.errors import Misconfigured
 from tests.unit.config.trial import BASE, ENVIRON, GONE, PLATFORMS, SOURCE, VERIFY, Place, Trial, leaves, spoilt, toml
 
 REPORT: Place = (*SOURCE, "report")
 TARGET: Place = (*SOURCE, "mapping", 0, "targets", 0)
 LONG = "canary-in-the-wrong-place-5e81"
-HMAC = {"check": "hmac", "secrets": ["env:WEBHOOK_SECRET"]}
+# Every kind of check and condition, in the order of the union.
+KINDS = ", ".join(repr(get_args(one.model_fields["check"].annotation)[0]) for one in get_args(get_args(Check)[0]))
+HMAC = {"check": "signature", "secrets": ["env:WEBHOOK_SECRET"]}
 
 
 def test_the_configuration_that_is_spoilt_below_is_valid(trial: Trial) -> None:
@@ -112,18 +115,12 @@ def test_a_setting_that_is_missing_is_named(trial: Trial, place: Place) -> None:
         (
             (*VERIFY, 0, "check"),
             "none",
-            (
-                "sources.onetrust.verify[0].check: "
-                "expected one of 'header', 'bearer', 'basic', 'hmac', 'scheme'; found 'none'"
-            ),
+            (f"sources.onetrust.verify[0].check: expected one of {KINDS}; found 'none'"),
         ),
         (
             (*VERIFY, 0, "check"),
             LONG,
-            (
-                "sources.onetrust.verify[0].check: "
-                "expected one of 'header', 'bearer', 'basic', 'hmac', 'scheme'; found text"
-            ),
+            (f"sources.onetrust.verify[0].check: expected one of {KINDS}; found text"),
         ),
         ((*VERIFY,), [], "sources.onetrust.verify: expected at least one entry; found none"),
         ((*VERIFY, 0, "secrets"), [], "sources.onetrust.verify[0].secrets: expected at least one entry; found none"),
@@ -366,7 +363,7 @@ _SCALARS = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
     st.floats(),
     st.text(st.characters(exclude_categories=("Cs",)), max_size=30),
-    st.sampled_from(["env:WEBHOOK_SECRET", "file:trial.toml", "env:", "header", "hmac", "https://example.com"]),
+    st.sampled_from(["env:WEBHOOK_SECRET", "file:trial.toml", "env:", "header", "signature", "https://example.com"]),
 )
 _VALUES = st.recursive(
     _SCALARS,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.config import Config, load
-from connector.config.verify_models import HeaderCheck, HmacCheck
+from connector.config.checks import HeaderCheck, SignatureCheck
 from connector.sandbox import defaults
 from connector.sources.registry import PLATFORMS
 from connector.wiring import build_site
@@ -60,7 +60,7 @@ def test_the_rehearsal_has_the_credentials_of_the_sandbox() -> None:
     config = rehearsal()
     source, account = config.sources[defaults.SOURCE], config.accounts["main"]
     (check,) = source.verify
-    assert isinstance(check, HmacCheck)
+    assert isinstance(check, SignatureCheck)
     assert [one.reveal() for one in check.secrets] == [defaults.WEBHOOK_SECRET]
     assert account.token.reveal() == defaults.LYTICS_TOKEN
     assert source.report.client_id.reveal() == defaults.ONETRUST_CLIENT_ID
@@ -111,7 +111,7 @@ def test_the_blocks_that_the_example_offers_in_comments_are_valid_too(tmp_path: 
     )
     config = example(text=opened, folder=tmp_path)
     source = config.sources["onetrust"]
-    assert [one.check for one in source.verify] == ["header", "hmac"]
+    assert [one.check for one in source.verify] == ["header", "signature"]
     assert source.report.resolutions.rejected.endswith("2")
 
 
@@ -130,9 +130,9 @@ def blocks() -> list[str]:
     return re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_shows_every_kind_of_check() -> None:
+def test_the_page_shows_the_kinds_of_check_that_have_no_page_of_their_own() -> None:
     shown = {one["check"] for text in blocks() for one in tomllib.loads(text)["sources"]["onetrust"]["verify"]}
-    assert shown == {"header", "bearer", "basic", "hmac"}
+    assert shown == {"header", "bearer", "basic", "scheme", "signature", "address", "any_of"}
 
 
 @pytest.mark.parametrize("text", blocks())
@@ -144,6 +144,7 @@ def test_the_checks_on_the_page_are_valid(trial: Trial, text: str) -> None:
         "PSEUDONYM_KEY": "p" * 32,
         "ONETRUST_WEBHOOK_SECRET": "w" * 16,
         "GATEWAY_SIGNING_SECRET": "g" * 16,
+        "STANDARD_WEBHOOKS_SECRET": "whsec_" + "QUFB" * 8,
     }
     config = trial.load(spoilt((VERIFY, checks)), environ=environ)
     assert len(config.sources["onetrust"].verify) == len(checks)

@@ -12,7 +12,7 @@ from connector.verify.presets import PRESETS
 from connector.verify.scheme import Names, Scheme, UrlForm
 
 MARK = "<!-- The table below is written from connector/verify/presets.py. -->\n"
-VECTORS = Path(__file__).parents[3] / "vectors"
+VECTORS = Path(__file__).parents[3] / "vectors" / "schemes"
 HEAD = ("scheme", "headers", "signed content", "algorithm, encoding, key", "timestamp", "source", "vectors")
 
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
+from connector.inbound import Inbound
 from connector.private import Secret
 from connector.verify.grammar import MAX_SIGNATURES, Pairs, Plain, SignatureEncoding, Versioned, decode
-from connector.verify.inbound import Inbound
 from connector.verify.key_format import KeyFormat
 from connector.verify.keys import Algorithm
 from connector.verify.presets import PRESETS
@@ -217,15 +217,31 @@ def test_more_signatures_than_a_sender_needs_are_refused_before_any_is_tried() -
 
 
 def test_the_replay_key_of_a_delivery_without_a_signed_id_is_a_digest_of_what_was_signed() -> None:
-    said = Signed(scheme(), (SECRET,)).verify(inbound({"X-Signature": mac(b"{}")}), NOW)
-    assert said.replay_key == f"sha256:{hashlib.sha256(b'{}').hexdigest()}"
+    timed = scheme(names=(Names("S", "T"),), content="{ts}.{body}", window=Tolerance())
+    said = Signed(timed, (SECRET,)).verify(inbound({"S": mac(b"1793610873.{}"), "T": "1793610873"}), NOW)
+    assert said.replay_key == f"sha256:{hashlib.sha256(b'1793610873.{}').hexdigest()}"
+    assert said.replay_until == NOW + timedelta(seconds=300)
 
 
-def test_the_replay_key_of_a_digest_does_not_hold_the_signature() -> None:
-    body = b"{}"
-    digest = hashlib.sha256(SECRET.reveal().encode() + body).hexdigest()
-    said = Signed(PRESETS["hubspot-v1"], (SECRET,)).verify(inbound({"X-HubSpot-Signature": digest}), NOW)
-    assert digest not in said.replay_key
+def test_there_is_no_replay_key_where_nothing_but_the_body_tells() -> None:
+    digest = hashlib.sha256(SECRET.reveal().encode() + b"{}").hexdigest()
+    for check, headers in (
+        (Signed(scheme(), (SECRET,)), {"X-Signature": mac(b"{}")}),
+        (Signed(PRESETS["hubspot-v1"], (SECRET,)), {"X-HubSpot-Signature": digest}),
+    ):
+        said = check.verify(inbound(headers), NOW)
+        assert (said.replay_key, said.replay_until) == ("", None)
+
+
+def test_a_key_counts_within_its_time_only() -> None:
+    old = Secret(SECRET.reveal(), "old", not_after=NOW)
+    new = Secret(SECRET.reveal()[::-1], "new", not_before=NOW)
+    check = Signed(scheme(), (old, new))
+    call = inbound({"X-Signature": mac(b"{}")})
+    assert check.verify(call, NOW).secret_ids == ("old",)
+    with pytest.raises(Rejected) as caught:
+        check.verify(call, NOW + timedelta(microseconds=1))
+    assert (caught.value.code, caught.value.secret_id) == (Code.CREDENTIAL_EXPIRED, "old")
 
 
 def test_the_content_shown_for_explaining_holds_no_secret() -> None:
