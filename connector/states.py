@@ -62,6 +62,7 @@ class ReportState(StrEnum):
     SENT = "sent"
     SUPERSEDED = "superseded"  # a later report made it pointless
     CONFLICT = "conflict"  # a person decided otherwise at the source; not overwritten
+    NOT_WANTED = "not_wanted"  # the source takes no report of this kind; it was told nothing
     DEAD = "dead"  # given up, with a reason
 
 
@@ -117,10 +118,11 @@ OPERATION_MOVES: Final[dict[OperationState, frozenset[OperationState]]] = {
 }
 
 REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
-    P.QUEUED: frozenset({P.SENT, P.SUPERSEDED, P.CONFLICT, P.DEAD}),
+    P.QUEUED: frozenset({P.SENT, P.SUPERSEDED, P.CONFLICT, P.NOT_WANTED, P.DEAD}),
     P.SENT: frozenset(),
     P.SUPERSEDED: frozenset(),
     P.CONFLICT: frozenset(),
+    P.NOT_WANTED: frozenset(),
     # The source asks again for a request whose last report never reached it.
     P.DEAD: frozenset({P.QUEUED}),
 }

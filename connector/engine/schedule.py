@@ -10,6 +10,7 @@ from connector.services.confirm import confirm
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.poll import poll
+from connector.services.prune import prune
 from connector.services.reconcile import reconcile
 from connector.services.report import report
 from connector.services.site import Site
@@ -38,6 +39,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("poll", poll),
     Step("confirm", confirm),
     Step("report", report),
+    Step("prune", prune, every=60),
 )
 
 

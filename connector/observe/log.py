@@ -58,8 +58,12 @@ FIELDS: Final[dict[str, str]] = {
 # Action → when it is written. Documented in docs/logs.md.
 ACTIONS: Final[dict[str, str]] = {
     "delivery_accepted": "a delivery was verified and stored",
+    "replays_pruned": "replay keys were forgotten whose deliveries the checks refuse by now",
+    "delivery_answered": "a verified delivery asks for nothing, and was answered; `reason`: ping or other",
     "delivery_refused": "a delivery was answered with an error; `code` says why",
     "delivery_failed": "a defect while taking in a delivery; it was answered 500 and nothing was stored",
+    "subscription_confirmed": "a sender asked us to confirm that we want its deliveries, and we did",
+    "keys_not_fetched": "a sender's published keys could not be fetched; an older copy serves if there is one",
     "request_mapped": "a request's identities were mapped; `state` says whether it is queued, held or rejected",
     "request_finished": "a request reached its end and its report was put into the outbox",
     "request_left_out": "a request's source or account is no longer in the configuration; it waits",
@@ -78,6 +82,7 @@ ACTIONS: Final[dict[str, str]] = {
     "account_paused": "Lytics refused our credential or a permission; the account's work waits until `next_at`",
     "report_sent": "the source took a report, or was in that state already",
     "report_conflict": "a person decided otherwise at the source; nothing was overwritten",
+    "report_not_wanted": "the source takes no report of this kind; it was told nothing",
     "report_failed": "a report could not be delivered; it is tried again at `next_at`",
     "report_dead": "a report was given up; `code` says why",
     "worker_started": "the worker runs its steps",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connector.codes import Code
-from connector.errors import Rejected
-from connector.model import Call, Verified
+from connector.errors import ConnectorError, Rejected, Temporary
+from connector.inbound import Inbound
+from connector.model import Call, Purpose, Verified
 from connector.policy.deadlines import due_date
 from connector.private import Private
 from connector.services.site import Site, SourceWork
 from connector.states import FINISHED_REQUESTS, RequestState
-from connector.store import reports, requests
-from connector.store.requests import Claim, NewIdentity
+from connector.store import keys, reports, requests
+from connector.store.requests import Claim, NewIdentity, Replay
 
 # Ended, but not well: a further call of the source is a deliberate new attempt.
 _MAY_START_AGAIN = frozenset({RequestState.PARTIAL, RequestState.FAILED})
@@ -22,10 +23,20 @@ _MAY_START_AGAIN = frozenset({RequestState.PARTIAL, RequestState.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the sender is told. `duplicate` means that this call added nothing."""
+    """What the sender is told.
+
+    Attributes:
+        duplicate: this call added nothing.
+        confirmed: it was no request, but asked us to confirm a subscription, which was done; nothing was stored.
+        purpose: what it was for; only a request is stored, and has an id.
+        external: the source's own ids, which the answer may repeat.
+    """
 
     request_id: str
     duplicate: bool
+    confirmed: bool = False
+    purpose: Purpose = Purpose.REQUEST
+    external: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_source(site: Site, name: str) -> SourceWork:
@@ -36,17 +47,22 @@ def find_source(site: Site, name: str) -> SourceWork:
     return source
 
 
-def receive(site: Site, source: SourceWork, method: str, headers: Mapping[str, str], body: bytes) -> Accepted:
+def receive(site: Site, source: SourceWork, inbound: Inbound) -> Accepted:
     """Take in one delivery.
 
     Raises:
         Rejected: with the code and status to answer; nothing was stored.
-        Temporary: it could not be stored; the sender has to repeat it.
+        Temporary: it could not be stored, or a subscription not be confirmed; the sender has to repeat it.
     """
     now = site.clock.now()
-    verified = source.verifier.verify(method, headers, body, now)
-    call = source.dialect.parse(verified.payload)
-    accepted = _store(site, source, verified, call, now)
+    verified = verify(site, source, inbound, now)
+    if verified.confirm_url is not None:
+        return _confirm(site, source, verified, verified.confirm_url)
+    call = source.dialect.parse(verified.payload, inbound)
+    if call.purpose is not Purpose.REQUEST:
+        site.log.info("delivery_answered", source=source.name, reason=call.purpose, secret_id=verified.secret_id)
+        return Accepted("", duplicate=False, purpose=call.purpose, external=call.external)
+    accepted = replace(_store(site, source, verified, call, now), external=call.external)
     site.log.info(
         "delivery_accepted",
         source=source.name,
@@ -57,8 +73,45 @@ def receive(site: Site, source: SourceWork, method: str, headers: Mapping[str, s
     return accepted
 
 
+def verify(site: Site, source: SourceWork, inbound: Inbound, now: datetime) -> Verified:
+    """Verify one call, and note which secrets it was made with: also of a call that cannot be used in the end.
+
+    Raises:
+        Rejected: with a 401 code.
+        Temporary: the sender's published keys cannot be had, or the use cannot be noted.
+    """
+    try:
+        verified = source.verifier.verify(inbound, now)
+    except Rejected as error:
+        if error.secret_id:
+            # Whoever rotates a secret has to see that the old one still arrives after its end.
+            _note_use(site, source, error.secret_id, now)
+        raise
+    for secret_id in verified.secret_ids:
+        _note_use(site, source, secret_id, now)
+    return verified
+
+
+def _note_use(site: Site, source: SourceWork, secret_id: str, now: datetime) -> None:
+    if site.key_uses.is_due(source.name, secret_id, now):
+        with site.database.write() as connection:
+            keys.note_use(connection, source.name, secret_id[: keys.MAX_ID_CHARS], now)
+
+
+def _confirm(site: Site, source: SourceWork, verified: Verified, url: Private) -> Accepted:
+    """Call the address once. A replay of the delivery calls it again, which changes nothing."""
+    try:
+        site.confirm(url)
+    except ConnectorError as error:
+        # Of the inner error only what it is: the answer goes to the sender.
+        raise Temporary(Code.SUBSCRIPTION_UNCONFIRMED, error.code) from None
+    site.log.info("subscription_confirmed", source=source.name, secret_id=verified.secret_id)
+    return Accepted("", duplicate=False, confirmed=True)
+
+
 def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: datetime) -> Accepted:
     digest = site.pseudonymiser.of_bytes(f"body:{source.name}", verified.payload)
+    replay = _replay_of(site, source, verified, digest)
     due = due_date(now, platform_due=call.due_at, regulation=source.regulation, country=call.country)
     claim = Claim(
         source=source.name,
@@ -71,7 +124,7 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     )
     values = {
         "source": source.name,
-        "request_key": call.request_key,
+        "request_key": call.request_key or f"body:{digest}",
         "external": dict(call.external),
         "request_types": list(call.request_types),
         "country": call.country,
@@ -79,6 +132,7 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
         "received_at": now,
         "due_at": due.at,
         "due_basis": due.basis,
+        "callback_url": call.callback_url,
     }
     new = [
         NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value))
@@ -86,6 +140,13 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     ]
     with site.database.write() as connection:
         row, fresh = requests.find_or_insert(connection, values, now)
+        seen = requests.claim_replay(connection, replay, row.id) if replay is not None else None
+        if seen is not None:
+            # The very same delivery once more, by the sender or by somebody who recorded it. A refusal leaves no trace
+            # of it: neither its request, if that is new, nor its identities.
+            if seen.body_digest != digest or seen.request_id != row.id:
+                raise Rejected(Code.DELIVERY_REPLAYED)
+            return Accepted(row.id, duplicate=True)
         earlier = requests.claim(connection, claim, row.id)
         if earlier is not None:
             if earlier.body_digest != digest:
@@ -109,6 +170,13 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
             # The source asks again: a last report that never reached it is sent once more.
             reports.revive(connection, row.id, row.attempt, now)
         return Accepted(row.id, duplicate=added == 0)
+
+
+def _replay_of(site: Site, source: SourceWork, verified: Verified, digest: str) -> Replay | None:
+    if not verified.replay_key:
+        return None
+    replay_hash = site.pseudonymiser.of_bytes(f"replay:{source.name}", verified.replay_key.encode())
+    return Replay(source.name, replay_hash, digest, verified.replay_until)
 
 
 def identity_hash(site: Site, source: str, kind: str, value: Private) -> str:

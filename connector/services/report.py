@@ -18,6 +18,7 @@ _STATE_OF = {
     Delivered.SENT: (ReportState.SENT, ""),
     Delivered.ALREADY: (ReportState.SENT, "already_so"),
     Delivered.CONFLICT: (ReportState.CONFLICT, "decided_at_source"),
+    Delivered.NOT_WANTED: (ReportState.NOT_WANTED, ""),
 }
 
 
@@ -34,7 +35,9 @@ def _report_source(site: Site, source: SourceWork) -> bool:
         rows = reports.to_send(connection, source.name, site.clock.now(), limit)
 
     def send(row: AnyRow) -> Delivered:
-        return source.reporter.deliver(Report(row.external, row.status, row.comment))
+        return source.reporter.deliver(
+            Report(row.external, row.status, row.comment, row.callback_url, job_id=row.request_id)
+        )
 
     for start in range(0, len(rows), _CONCURRENCY):
         if not site.may_report(source):
@@ -52,10 +55,11 @@ def _take_answer(site: Site, source: SourceWork, row: AnyRow, answer: Delivered 
         _take_error(site, source, row, answer)
         return
     state, reason = _STATE_OF[answer]
+    met_another = state is ReportState.CONFLICT
     with site.database.write() as connection:
         reports.end_report(connection, row.id, state, now, reason)
     site.log.info(
-        "report_sent" if state is ReportState.SENT else "report_conflict",
+        "report_sent" if state is ReportState.SENT else "report_conflict" if met_another else "report_not_wanted",
         source=source.name,
         request_id=row.request_id,
         report_id=row.id,

@@ -13,16 +13,20 @@ from typing import Final, TypeAlias, TypeVar
 from connector.clock import Clock
 from connector.codes import Code
 from connector.crypto.pseudonym import Pseudonymiser
-from connector.errors import ConnectorError, Misconfigured, RateLimited, Temporary
+from connector.dialect.reply import Replies
+from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
 from connector.mapping.rules import RuleSet
 from connector.policy.deadlines import Regulation
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
 from connector.ports import DeletionApi, Log, Profiles, Reporter, Source, Verifier
+from connector.private import Private
 from connector.store.database import Database
 
 # After one of these every further call to the same system would fail the same way.
 Halting: TypeAlias = Misconfigured | RateLimited
+_NOTE_USES_EVERY: Final = timedelta(minutes=1)
+_MOST_NOTED: Final = 1_000
 HALTING: Final = (Misconfigured, RateLimited)
 
 
@@ -48,17 +52,26 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class SourceWork:
-    """A configured source, ready for work."""
+    """A configured source, ready for work.
+
+    Attributes:
+        url: the address that the sender calls, without a query; empty if no check needs it.
+        media_types: the content types of its deliveries.
+        replies: what they are answered.
+    """
 
     name: str
     account: str
     enabled: bool
     verifier: Verifier
+    url: str
+    media_types: frozenset[str]
     dialect: Source
     reporter: Reporter
     rules: RuleSet
     scope: Scope
     regulation: Regulation | None
+    replies: Replies = field(default_factory=Replies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +130,36 @@ class Pauses:
             return key in self.until and self.until[key] > now
 
 
+@dataclass(slots=True)
+class KeyUses:
+    """Which uses of secrets this process has written down lately: once a minute is enough to finish a rotation."""
+
+    noted: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+    def is_due(self, source: str, secret_id: str, now: datetime) -> bool:
+        """Say whether a use has to be written down, and take it that it will be."""
+        last = self.noted.get((source, secret_id))
+        if last is not None and abs(now - last) < _NOTE_USES_EVERY:
+            return False
+        if len(self.noted) >= _MOST_NOTED:
+            # Ids of published keys are chosen by their publishers.
+            self.noted.clear()
+        self.noted[source, secret_id] = now
+        return True
+
+
+def call_nobody(url: Private) -> None:  # noqa: ARG001 - the shape of `Site.confirm`
+    """Refuse to call an address that a sender asks us to confirm."""
+    raise Refused(Code.ADDRESS_REFUSED, "nothing is confirmed here")
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything a step needs."""
+    """Everything a step needs.
+
+    Attributes:
+        confirm: calls the address that a verified sender asks us to call before it delivers anything.
+    """
 
     database: Database
     clock: Clock
@@ -132,6 +172,8 @@ class Site:
     budgets: Budgets = field(default_factory=Budgets)
     stop: threading.Event = field(default_factory=threading.Event)
     pauses: Pauses = field(default_factory=Pauses)
+    key_uses: KeyUses = field(default_factory=KeyUses)
+    confirm: Callable[[Private], None] = call_nobody
 
     def active_accounts(self) -> list[AccountWork]:
         """Return the accounts that may be asked now."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from connector.codes import Code
 from connector.errors import Misconfigured, Temporary
 
 BUSY_TIMEOUT_MS = 10_000
+_WAL_PAUSE_MS = 10
 # Any numbers that nobody else uses in the same PostgreSQL database.
 WORKER_LOCK = 0x636F6E6E
 SCHEMA_LOCK = 0x636F6E6F
@@ -172,14 +174,25 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # The driver must not open transactions by itself: BEGIN is ours (see _begin_sqlite).
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    _switch_to_wal(cursor)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Switch the file's journal once and for all.
+
+    For this one lock SQLite does not wait as `busy_timeout` says, so that of several processes that open a new file at
+    the same moment all but one would fail.
+    """
+    for _ in range(BUSY_TIMEOUT_MS // _WAL_PAUSE_MS):
+        with suppress(_sqlite_module().OperationalError):
+            if cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal":
+                return
+        time.sleep(_WAL_PAUSE_MS / 1000)
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -56,7 +56,7 @@ def has_progress(connection: Connection, request_id: str, attempt: int) -> bool:
 def to_send(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return the reports of a source that are due, longest waiting first, with the source's own ids."""
     return connection.execute(
-        select(reports, requests.c.external)
+        select(reports, requests.c.external, requests.c.callback_url)
         .join(requests, requests.c.id == reports.c.request_id)
         .where(reports.c.source == source, reports.c.state == ReportState.QUEUED, reports.c.next_at <= now)
         .order_by(reports.c.next_at, reports.c.id)

@@ -16,7 +16,7 @@ from connector.private import Private
 from connector.states import IdentityState, RequestState, TargetState
 from connector.store.columns import AnyRow
 from connector.store.moves import move, parts
-from connector.store.tables import deliveries, history, identities, requests, targets
+from connector.store.tables import deliveries, history, identities, replays, requests, targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,16 @@ class Claim:
     sender_time: datetime | None
     principal: str
     secret_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What tells one delivery from every other of its source: at most one row per (source, replay_hash)."""
+
+    source: str
+    replay_hash: str
+    body_digest: str
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,9 @@ _BY_KEY = (
 _HASHES_OF = select(identities.c.value_hash).where(identities.c.request_id == bindparam("request_id"))
 _CLAIMED = select(deliveries.c.body_digest, deliveries.c.request_id).where(
     deliveries.c.source == bindparam("source"), deliveries.c.claim_key == bindparam("claim_key")
+)
+_REPLAYED = select(replays.c.body_digest, replays.c.request_id).where(
+    replays.c.source == bindparam("source"), replays.c.replay_hash == bindparam("replay_hash")
 )
 _ADD_IDENTITY = insert(identities)
 _ADD_HISTORY = insert(history)
@@ -100,6 +113,20 @@ def claim(connection: Connection, one: Claim, request_id: str) -> AnyRow | None:
     if fresh is not None:
         return None
     return connection.execute(_CLAIMED, {"source": one.source, "claim_key": one.claim_key}).one()
+
+
+def claim_replay(connection: Connection, one: Replay, request_id: str) -> AnyRow | None:
+    """Claim what tells a delivery apart. Return None if this is its first use, else the row of the earlier one."""
+    values = {
+        "source": one.source,
+        "replay_hash": one.replay_hash,
+        "body_digest": one.body_digest,
+        "request_id": request_id,
+        "expires_at": one.expires_at,
+    }
+    if insert_if_new(connection, replays, values, ("source", "replay_hash")) is not None:
+        return None
+    return connection.execute(_REPLAYED, {"source": one.source, "replay_hash": one.replay_hash}).one()
 
 
 def find_or_insert(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[AnyRow, bool]:

@@ -57,6 +57,8 @@ requests = Table(
     Column("due_basis", String(24), nullable=False),
     Column("mapping_digest", String(64), nullable=False, default=""),
     Column("finished_at", UtcDateTime),
+    # Where the source asked to be told; such an address may hold a token or a name.
+    Column("callback_url", Personal),
     UniqueConstraint("source", "request_key"),
     Index("ix_requests_state_due_at", "state", "due_at"),
 )
@@ -76,6 +78,30 @@ deliveries = Table(
     Column("request_id", ForeignKey("requests.id"), nullable=False),
     UniqueConstraint("source", "claim_key"),
     Index("ix_deliveries_request_id", "request_id"),
+)
+
+# What tells one signed delivery from every other, claimed once: by keyed hash, because a sender's id may be personal.
+replays = Table(
+    "replays",
+    metadata,
+    Column("source", NAME, primary_key=True),
+    Column("replay_hash", String(64), primary_key=True),
+    Column("body_digest", String(64), nullable=False),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    # After this the check itself refuses the same delivery; NULL if it never does.
+    Column("expires_at", UtcDateTime),
+    Index("ix_replays_expires_at", "expires_at"),
+    Index("ix_replays_request_id", "request_id"),
+)
+
+# When each secret was used, to the minute, so that a rotation can be finished.
+key_uses = Table(
+    "key_uses",
+    metadata,
+    Column("source", NAME, primary_key=True),
+    Column("secret_id", String(200), primary_key=True),
+    Column("first_used_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
 )
 
 identities = Table(

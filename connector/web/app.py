@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from flask import Flask, Response, jsonify, request
 
-from connector.services.intake import find_source, receive
+from connector.services.intake import find_source, receive, verify
 from connector.services.site import Site
 from connector.store.schema import require_current
 from connector.web import problems
-from connector.web.guard import DeliveryLimit, lower_headers, read_body
+from connector.web.guard import DeliveryLimit, inbound_of, read_body
 
 __all__ = ["Flask", "create_app"]
 
@@ -30,18 +30,27 @@ def create_app(site: Site, max_body_bytes: int, max_deliveries_per_minute: Mappi
     limit = DeliveryLimit(max_deliveries_per_minute, site.clock)
 
     @app.post("/webhooks/<source_name>")
-    def deliver(source_name: str) -> tuple[Response, int]:
+    def deliver(source_name: str) -> Response | tuple[Response, int]:
         source = find_source(site, source_name)
         limit.check(source_name)
-        body = read_body(request, max_body_bytes)
-        accepted = receive(site, source, request.method, lower_headers(request), body)
-        return jsonify(accepted=True, jobId=accepted.request_id, duplicate=accepted.duplicate), 202
+        body = read_body(request, max_body_bytes, source.media_types)
+        accepted = receive(site, source, inbound_of(request, source.url, body))
+        if accepted.confirmed:
+            return jsonify(confirmed=True), 200
+        answer = source.replies.to(
+            accepted.purpose, accepted.external, accepted.request_id, duplicate=accepted.duplicate
+        )
+        response = Response(answer.body, answer.status, content_type=answer.content_type or None)
+        if not answer.content_type:
+            # The library's own, for a body that is not there.
+            del response.headers["Content-Type"]
+        return response
 
     @app.get("/webhooks/<source_name>")
     def test_connection(source_name: str) -> Response:
         source = find_source(site, source_name)
         limit.check(source_name)
-        verified = source.verifier.verify(request.method, lower_headers(request), b"", site.clock.now())
+        verified = verify(site, source, inbound_of(request, source.url, b""), site.clock.now())
         return jsonify(ok=True, source=source_name, check=verified.principal)
 
     @app.get("/health/live")

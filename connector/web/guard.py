@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from flask import Request
@@ -13,17 +13,18 @@ from pyrate_limiter import RateItem as Delivery
 from connector.clock import Clock
 from connector.codes import Code
 from connector.errors import Rejected
+from connector.inbound import Inbound
 
 
-def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the raw body of a JSON delivery; refuse one that is too large or of another kind."""
+def read_body(request: Request, max_bytes: int, media_types: Collection[str]) -> bytes:
+    """Return the raw body of a delivery; refuse one that is too large or of another kind than the source sends."""
     too_large = Rejected(Code.BODY_TOO_LARGE, f"the limit is {max_bytes} bytes")
     if (request.content_length or 0) > max_bytes:
         raise too_large
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     encoded = request.headers.get("Content-Encoding", "identity").lower() != "identity"
-    if request.mimetype != "application/json" or charset not in {"utf-8", "utf8"} or encoded:
-        raise Rejected(Code.UNSUPPORTED_CONTENT_TYPE)
+    if request.mimetype not in media_types or charset not in {"utf-8", "utf8"} or encoded:
+        raise Rejected(Code.UNSUPPORTED_CONTENT_TYPE, f"accepted: {', '.join(sorted(media_types))}")
     # A body that comes in chunks tells no length; the library cuts it off at its limit and says nothing.
     request.max_content_length = max_bytes + 1
     body = request.get_data(cache=False)
@@ -32,9 +33,20 @@ def read_body(request: Request, max_bytes: int) -> bytes:
     return body
 
 
-def lower_headers(request: Request) -> dict[str, str]:
-    """Return the headers with lower-case names. WSGI joins a header that came twice with a comma."""
-    return {name.lower(): value for name, value in request.headers.items()}
+def inbound_of(request: Request, url: str, body: bytes) -> Inbound:
+    """Return the call as it arrived, for the checks.
+
+    Args:
+        url: the address that the sender calls, without a query; the query is taken as it came, still escaped.
+    """
+    query = request.environ.get("QUERY_STRING", "")
+    return Inbound(
+        request.method,
+        f"{url}?{query}" if url and query else url,
+        tuple(request.headers.items()),
+        body,
+        request.environ.get("REMOTE_ADDR", ""),
+    )
 
 
 class DeliveryLimit:

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from connector.catalogue import CATALOGUE
 from connector.codes import Code
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, Rejected
 from connector.ports import Log
 
 # Seconds that a sender is asked to wait before it repeats a delivery that we could not take.
@@ -50,7 +50,14 @@ def install(app: Flask, log: Log) -> None:
 
     def typed(error: ConnectorError) -> Response:
         level = log.warning if error.entry.status else log.error
-        level("delivery_refused", source=source(), code=error.code, status=error.entry.status or 500)
+        secret_id = (error.secret_id or None) if isinstance(error, Rejected) else None
+        level(
+            "delivery_refused",
+            source=source(),
+            code=error.code,
+            status=error.entry.status or 500,
+            secret_id=secret_id,
+        )
         return problem(error.code, error.detail)
 
     def http(error: HTTPException) -> Response:

@@ -11,7 +11,7 @@ from connector.mapping.rules import Rule, TargetRule, compile_rules
 from connector.services import map as mapping_step
 from connector.services.intake import receive
 from connector.store import overview, requests
-from tests.support.site import Bench
+from tests.support.site import Bench, inbound
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ class TestRemoved:
     def test_a_request_whose_source_is_gone_stays_visible_and_stops_nobody(self, bench: Bench, passes: int) -> None:
         former = replace(bench.source, name="former")
         bench.site = replace(bench.site, sources={"onetrust": bench.source, "former": former})
-        receive(bench.site, former, "POST", {}, b'{"subtask": "x", "identities": [["email", "x@example.com"]]}')
+        receive(bench.site, former, inbound(b'{"subtask": "x", "identities": [["email", "x@example.com"]]}'))
         bench.run_to_end(passes)
         bench.starts_again()
         bench.site = replace(bench.site, sources={"onetrust": bench.source})

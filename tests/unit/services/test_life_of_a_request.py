@@ -180,7 +180,7 @@ class TestRepeats:
         assert bench.state() == "failed"
         bench.lytics.stays = set()
         again = bench.deliver("s1", event="e2")
-        assert again == type(again)(first.request_id, duplicate=False)
+        assert (again.request_id, again.duplicate) == (first.request_id, False)
         bench.run_to_end(8, minutes=15)
         assert bench.state() == "completed"
         assert bench.dossier().request.attempt == 2

@@ -11,9 +11,10 @@ import pytest
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
 from connector.model import Delivered, Report
+from connector.services.intake import receive
 from connector.services.report import report
 from connector.store.tables import reports
-from tests.support.site import Bench
+from tests.support.site import Bench, inbound
 
 DOWN = Temporary(Code.REMOTE_FAULT, outcome_unknown=True)
 
@@ -237,9 +238,7 @@ def test_reports_of_one_source_do_not_wait_for_those_of_another(bench: Bench) ->
     broken = StandInReporter(answers=[Misconfigured(Code.TOKEN_REFUSED)] * 9)
     other = replace(bench.source, name="aaa", reporter=broken)
     bench.site = replace(bench.site, sources={"aaa": other, "onetrust": bench.source})
-    from connector.services.intake import receive
-
-    receive(bench.site, other, "POST", {}, b'{"subtask": "x", "identities": [["email", "x@example.com"]]}')
+    receive(bench.site, other, inbound(b'{"subtask": "x", "identities": [["email", "x@example.com"]]}'))
     bench.deliver("s1")
     bench.run_to_end()
     assert bench.reporter.of("s1") == ["IN_PROGRESS", "COMPLETED"]

@@ -11,8 +11,9 @@ from connector.errors import ConnectorError, Misconfigured, RateLimited, Tempora
 from connector.mapping.rules import Rule, TargetRule, compile_rules
 from connector.model import SubmitAnswer
 from connector.private import Private
+from connector.services.intake import receive
 from connector.store.tables import submissions, targets
-from tests.support.site import Bench
+from tests.support.site import Bench, inbound
 
 
 @pytest.fixture
@@ -252,9 +253,7 @@ class TestMisconfigured:
             accounts={"other": replace(main, name="other", api=broken, profiles=broken), "main": main},
             sources={"onetrust": bench.source, "other": other},
         )
-        from connector.services.intake import receive
-
-        receive(bench.site, other, "POST", {}, b'{"subtask": "x", "identities": [["email", "x@example.com"]]}')
+        receive(bench.site, other, inbound(b'{"subtask": "x", "identities": [["email", "x@example.com"]]}'))
         bench.deliver("s1")
         bench.run_to_end(3)
         assert (bench.state("s1"), bench.state("x")) == ("completed", "working")

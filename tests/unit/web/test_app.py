@@ -65,7 +65,10 @@ class TestDelivery:
 class TestConnectionTest:
     def test_a_genuine_caller_is_told_by_which_check(self, receiver: Receiver) -> None:
         answer = receiver.client.get(PATH, headers=receiver.signed(b""))
-        assert (answer.status_code, answer.get_json()) == (200, {"ok": True, "source": "onetrust", "check": "hmac"})
+        assert (answer.status_code, answer.get_json()) == (
+            200,
+            {"ok": True, "source": "onetrust", "check": "signature"},
+        )
 
     def test_nobody_else_is_told_anything(self, receiver: Receiver) -> None:
         answer = receiver.client.get(PATH)
