@@ -7,16 +7,22 @@ import random
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from connector.clock import Clock, SystemClock
 from connector.codes import Code
 from connector.config import Config, load
-from connector.config.models import AccountSettings, ReportSettings, SourceSettings
-from connector.config.verify_models import verifier_of
+from connector.config.checks import key_addresses, media_types, verifier_of
+from connector.config.described_report import DescribedReportSettings
+from connector.config.generic import GenericSettings
+from connector.config.models import AccountSettings, SourceSettings
+from connector.config.onetrust import ReportSettings
 from connector.crypto.pseudonym import Pseudonymiser
-from connector.errors import Misconfigured
+from connector.dialect.reply import Replies
+from connector.errors import Misconfigured, Temporary
+from connector.hosts import AllowedHost
 from connector.lytics.account import DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
@@ -25,11 +31,22 @@ from connector.mapping.rules import RuleSet, compile_rules
 from connector.model import SourceStatus
 from connector.observe.log import configure
 from connector.outbound import Client, Limits
+from connector.outbound.guarded import Guarded
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
-from connector.ports import Reporter, Source
+from connector.ports import Documents, Log, Reporter, Source
+from connector.private import Private
+from connector.published import PublishedDocuments
 from connector.services.map import plain
 from connector.services.site import AccountWork, Budgets, LookUp, Scope, Site, SourceWork
+from connector.sources.generic.report import (
+    Addressee,
+    GenericReporter,
+    Header,
+    NoReporter,
+    ToCallback,
+    ToConfigured,
+)
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.registry import PLATFORMS
@@ -79,18 +96,41 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
     clock = clock or SystemClock()
     stop = threading.Event()
     engine = config.engine
+    log = configure(role, config.log.level, config.log.format)
+    http = guarded_client(config, clock)
+    documents = published_documents(http, log)
     return Site(
         database=open_database(config),
         clock=clock,
         pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
-        sources={name: _source(name, one, clock, stop) for name, one in config.sources.items()},
+        sources={name: _source(config, name, clock, stop, documents) for name in config.sources},
         accounts={name: _account(name, one, clock, stop) for name, one in config.accounts.items()},
-        log=configure(role, config.log.level, config.log.format),
+        log=log,
         rng=random.random,
         report_retry=_REPORT_RETRY,
         budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
         stop=stop,
+        confirm=partial(_confirm, http),
     )
+
+
+def guarded_client(config: Config, clock: Clock) -> Guarded:
+    """Return the client for addresses that a sender names: hosts of `[outbound]`, and of key addresses in checks."""
+    named = (AllowedHost.parse(one) for one in config.outbound.allowed_hosts)
+    addresses = (one for source in config.sources.values() for one in key_addresses(source.verify))
+    implied = (host for one in addresses if (host := AllowedHost.of_url(one.url)) is not None)
+    return Guarded(dict.fromkeys((*named, *implied)), clock=clock, rehearsal=config.outbound.rehearsal)
+
+
+def published_documents(http: Guarded, log: Log) -> PublishedDocuments:
+    """Return the keeper of keys that senders publish; it fetches them when they are first asked for."""
+    return PublishedDocuments(lambda url, headers: http.request("GET", url, headers=headers), log)
+
+
+def _confirm(http: Guarded, url: Private) -> None:
+    answer = http.request("GET", url.reveal())
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the successes
+        raise Temporary(Code.REMOTE_FAULT, f"status {answer.status}")
 
 
 def web_app(config: Config, site: Site) -> Flask:
@@ -103,25 +143,64 @@ def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
     """Build what reads a source's payloads and decides about them; it needs neither store nor network."""
     rules = compile_rules([one.rule() for one in settings.mapping], settings.ignore_kinds, settings.default_region)
     scope = Scope(frozenset(plain(one) for one in settings.deletion_types), settings.allow_test_requests)
-    return PLATFORMS[settings.platform](), rules, scope
+    described = settings.generic.description() if settings.generic is not None else None
+    return PLATFORMS[settings.platform](described), rules, scope
 
 
-def _source(name: str, settings: SourceSettings, clock: Clock, stop: threading.Event) -> SourceWork:
+def _source(config: Config, name: str, clock: Clock, stop: threading.Event, documents: Documents) -> SourceWork:
+    settings = config.sources[name]
     dialect, rules, scope = reading_of(settings)
+    content_types = settings.generic.content_types if settings.generic is not None else {"application/json"}
     return SourceWork(
         name=name,
         account=settings.account,
         enabled=settings.enabled,
-        verifier=verifier_of(settings.verify),
+        verifier=verifier_of(settings.verify, documents),
+        url=settings.url,
+        media_types=media_types(settings.verify) | content_types,
         dialect=dialect,
-        reporter=_reporter(settings.report, clock, stop),
+        reporter=_reporter(settings, clock, stop, rehearsal=config.outbound.rehearsal),
         rules=rules,
         scope=scope,
         regulation=settings.regulation,
+        replies=settings.generic.replies() if settings.generic is not None else Replies(),
     )
 
 
-def _reporter(settings: ReportSettings, clock: Clock, stop: threading.Event) -> Reporter:
+def _reporter(settings: SourceSettings, clock: Clock, stop: threading.Event, *, rehearsal: bool) -> Reporter:
+    if settings.report is not None:
+        return _onetrust_reporter(settings.report, clock, stop)
+    generic = settings.generic
+    if generic is None or generic.report is None:
+        return NoReporter()
+    return _generic_reporter(generic, generic.report, clock, stop, rehearsal=rehearsal)
+
+
+def _generic_reporter(
+    generic: GenericSettings, settings: DescribedReportSettings, clock: Clock, stop: threading.Event, *, rehearsal: bool
+) -> Reporter:
+    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), _REPORT_CONCURRENCY, stop=stop)
+    names = generic.description().names
+    to: Addressee
+    if settings.base_url is not None:
+        http = Client(settings.base_url, clock=clock, limits=_limits(settings.timeout_s), slot=pace.slot)
+        to = ToConfigured(http, settings.segments(names))
+    else:
+        # A client of its own: a credential among the headers goes to no host but this platform's.
+        allowed = tuple(AllowedHost.parse(one) for one in settings.hosts)
+        to = ToCallback(Guarded(allowed, clock=clock, rehearsal=rehearsal), pace.slot)
+    return GenericReporter(
+        to,
+        settings.method,
+        tuple(Header(one.name, one.value, one.prefix) for one in settings.headers),
+        settings.template(names),
+        settings.statuses.words(),
+        frozenset(settings.final),
+        clock,
+    )
+
+
+def _onetrust_reporter(settings: ReportSettings, clock: Clock, stop: threading.Event) -> Reporter:
     pace = Pace(RateLimit(settings.requests_per_second, stop=stop), _REPORT_CONCURRENCY, stop=stop)
     http = Client(
         base_url_of(settings.host, settings.base_url), clock=clock, limits=_limits(settings.timeout_s), slot=pace.slot

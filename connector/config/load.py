@@ -11,7 +11,6 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from connector.codes import Code
-from connector.config.fields import Surroundings
 from connector.config.models import Config
 from connector.config.problems import (
     Problem,
@@ -21,6 +20,7 @@ from connector.config.problems import (
     unknown_accounts,
     values_that_fit_nowhere,
 )
+from connector.config.section import Surroundings
 from connector.errors import Misconfigured
 
 _PATH: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")

@@ -7,27 +7,18 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from connector.config.fields import (
-    HostName,
-    KeyRef,
-    LoopbackUrl,
-    LyticsTokenRef,
-    Name,
-    PlatformName,
-    RemoteUrl,
-    Seconds,
-    Section,
-    StoreUrl,
-    StrongSecretRef,
-    TextOrRef,
-    UuidOrNothing,
-)
-from connector.config.verify_models import Check, can_pass_together
+from connector.config.checks import Check, can_pass_together, needs_url
+from connector.config.fields import Name, PlatformName, RemoteUrl, Seconds, SenderUrlOrNone, StoreUrl
+from connector.config.generic import GenericSettings
+from connector.config.onetrust import ReportSettings
+from connector.config.outbound import OutboundSettings
+from connector.config.secrets import KeyRef, LyticsTokenRef
+from connector.config.section import Section
 from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
 from connector.policy.deadlines import Regulation
 from connector.private import Secret
@@ -160,41 +151,8 @@ class RuleSettings(Section):
         return Rule(self.kinds, tuple(targets), self.required)
 
 
-class ResolutionSettings(Section):
-    """OneTrust resolution ids by outcome; empty for none."""
-
-    completed: UuidOrNothing = Field("", description="Resolution of a completed erasure.")
-    rejected: UuidOrNothing = Field("", description="Resolution of a refused request.")
-
-
-class ReportSettings(Section):
-    """Where completion is reported to, and with which credential."""
-
-    host: HostName = Field(
-        "", description="The host name of the OneTrust tenant.", examples=["example.my.onetrust.com"]
-    )
-    base_url: LoopbackUrl = Field("", description="Instead of host, for rehearsals on a loopback address.")
-    client_id: TextOrRef = Field(description="The client id of a OneTrust client credential, or a reference to it.")
-    client_secret: StrongSecretRef = Field(description="A reference to its client secret, at least 16 characters.")
-    token_encoding: Literal["multipart", "form"] = Field(
-        "multipart", description="How the token endpoint is called: as documented, or as a form."
-    )
-    subtask_name: str = Field(
-        "", description="The exact name of our system subtask, for callbacks that carry only the request's reference."
-    )
-    requests_per_second: float = Field(5.0, gt=0, le=1000, description="Calls per second to OneTrust.")
-    timeout_s: Seconds = Field(30.0, description="Seconds to wait for an answer.")
-    resolutions: ResolutionSettings = Field(
-        default_factory=ResolutionSettings, description="Resolution ids to send along."
-    )
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_the_only_address(cls, base_url: str, info: ValidationInfo) -> str:
-        # Without `host` in the data, that one has a problem of its own.
-        if "host" in info.data and bool(info.data["host"]) == bool(base_url):
-            raise ValueError("expected exactly one of host and base_url")
-        return base_url
+# Which table each platform needs, and no other platform takes.
+_TABLE_OF: Final = {"onetrust": "report", "generic": "generic"}
 
 
 class SourceSettings(Section):
@@ -203,6 +161,11 @@ class SourceSettings(Section):
     platform: PlatformName = Field(description="The platform's dialect.")
     account: Name = Field(description="The Lytics account in which its requests are carried out.")
     enabled: bool = Field(True, description="Whether deliveries are accepted.")
+    url: SenderUrlOrNone = Field(
+        "",
+        description="The address that the sender calls, as it is configured there, without a query; for checks over "
+        "the URL. Never taken from the call itself, whose Host anybody can choose.",
+    )
     max_deliveries_per_minute: int = Field(
         6000, ge=1, le=1_000_000, description="More are answered 429, per web process."
     )
@@ -217,7 +180,36 @@ class SourceSettings(Section):
         min_length=1, description="The checks of a delivery; all have to pass."
     )
     mapping: tuple[RuleSettings, ...] = Field(min_length=1, description="What becomes of each kind of identity.")
-    report: ReportSettings = Field(description="Where completion is reported to.")
+    generic: GenericSettings | None = Field(
+        None,
+        validate_default=True,
+        description='A platform described here, for platform = "generic". A place in it is a JMESPath expression, or a '
+        "JSON pointer (RFC 6901) if it begins with `/`.",
+    )
+    report: ReportSettings | None = Field(
+        None, validate_default=True, description='Where completion is reported to, for platform = "onetrust".'
+    )
+
+    @field_validator("generic", "report")
+    @classmethod
+    def _belongs_to_its_platform(cls, table: Section | None, info: ValidationInfo) -> Section | None:
+        platform = info.data.get("platform")
+        wanted = _TABLE_OF.get(platform or "") == info.field_name
+        if platform is not None and wanted != (table is not None):
+            raise ValueError("missing" if wanted else f"does not belong to platform {platform}; leave it out")
+        return table
+
+    @model_validator(mode="after")
+    def _says_what_its_checks_need(self) -> Self:
+        if not self.url and needs_url(self.verify):
+            raise ValueError("a check reads the URL; set url to the address that the sender calls")
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_erasure_is_called(self) -> Self:
+        if self.generic is not None and self.generic.type and "deletion_types" not in self.model_fields_set:
+            raise ValueError("set deletion_types to the request types that mean erasure, as the platform words them")
+        return self
 
 
 _NO_OTHER_NAMES: JsonDict = {"additionalProperties": False}
@@ -230,6 +222,9 @@ class Config(Section):
     store: StoreSettings = Field(description="Where everything is kept.")
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The worker.")
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+    outbound: OutboundSettings = Field(
+        default_factory=OutboundSettings, description="Calls to addresses that a sender names."
+    )
     accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
         min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
     )

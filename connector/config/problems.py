@@ -10,13 +10,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from types import NoneType
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from connector.config.fields import WORDS, Surroundings
+from connector.config.fields import WORDS
 from connector.config.models import Config, RuleSettings
+from connector.config.section import Surroundings
 from connector.mapping.rules import Rule, TargetRule
 from connector.mapping.rules import problems as mapping_problems
 
@@ -171,12 +173,18 @@ def _inner(model: Any, part: str | int) -> Any:
     """Follow one step of a location through the models; None where it cannot be followed."""
     if isinstance(model, type) and issubclass(model, BaseModel):
         field = model.model_fields.get(str(part))
-        return None if field is None else field.annotation
+        return None if field is None else _required(field.annotation)
     candidates = [one for one in _all_args(model) if isinstance(one, type) and issubclass(one, BaseModel)]
     if len(candidates) == 1:
         return candidates[0]
     named = {get_args(one.model_fields["check"].annotation)[0]: one for one in candidates}
     return named.get(part, model)
+
+
+def _required(annotation: Any) -> Any:
+    """Return what an optional table is when it is there: a location has no step for that."""
+    args = get_args(annotation)
+    return args[0] if len(args) == 2 and args[1] is NoneType else annotation  # noqa: PLR2004 - `Table | None`
 
 
 def _all_args(model: Any) -> Iterator[Any]:

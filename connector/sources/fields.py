@@ -149,7 +149,12 @@ class Fields:
 
 
 def read_object(payload: bytes) -> Fields:
-    """Read one JSON object in UTF-8 (RFC 8259).
+    """Read one JSON object, whose members are then known by name; `Rejected` as with `read_members`."""
+    return Fields(read_members(payload))
+
+
+def read_members(payload: bytes) -> dict[str, Any]:
+    """Read one JSON object in UTF-8 (RFC 8259) as it is.
 
     Raises:
         Rejected: `body_unreadable` (also for NaN, huge numbers and nesting too deep to read), `body_duplicate_key` at
@@ -160,7 +165,7 @@ def read_object(payload: bytes) -> Fields:
         raise Rejected(Code.BODY_UNREADABLE)
     if not isinstance(value, dict):
         raise Rejected(Code.BODY_NOT_AN_OBJECT)
-    return Fields(value)
+    return value
 
 
 def _read(payload: bytes) -> tuple[bool, Any]:

@@ -6,21 +6,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from connector.dialect.description import Description
 from connector.ports import Source
+from connector.sources.generic.parse import GenericSource
 from connector.sources.onetrust.parse import OneTrustSource
 
 
 class SourceFactory(Protocol):
     """Makes the dialect of one configured source.
 
-    `require_identity` is False where the identifiers may come from the platform itself afterwards (read-back).
+    Args:
+        described: what the configuration says of it; given exactly for a platform that is described there.
     """
 
-    def __call__(self, *, require_identity: bool = True) -> Source: ...
+    def __call__(self, described: Description | None, /) -> Source: ...
+
+
+def _onetrust(_: Description | None) -> Source:
+    return OneTrustSource()
+
+
+def _generic(described: Description | None) -> Source:
+    assert described is not None, "the configuration demands a description for this platform"
+    return GenericSource(described)
 
 
 PLATFORMS: Final[Mapping[str, SourceFactory]] = MappingProxyType(
     {
-        "onetrust": OneTrustSource,
+        "onetrust": _onetrust,
+        "generic": _generic,
     }
 )

@@ -14,6 +14,7 @@ from typing import Final
 
 from connector.codes import Code
 from connector.errors import Rejected
+from connector.inbound import Inbound
 from connector.model import Call, Identity
 from connector.private import Private
 from connector.sources.fields import Field, Fields, read_object
@@ -54,8 +55,8 @@ class OneTrustSource:
 
     require_identity: bool = True
 
-    def parse(self, payload: bytes) -> Call:
-        """Read a callback.
+    def parse(self, payload: bytes, inbound: Inbound | None = None) -> Call:  # noqa: ARG002 - the protocol's shape
+        """Read a callback; all that it says stands in the payload.
 
         Raises:
             Rejected: 400 if the body is no JSON object; 422 if a field of the contract cannot be used.

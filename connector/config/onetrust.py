@@ -1,0 +1,48 @@
+"""How completion is reported to OneTrust, as it is written in the file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from connector.config.fields import HostName, LoopbackUrl, Seconds, UuidOrNothing
+from connector.config.secrets import StrongSecretRef, TextOrRef
+from connector.config.section import Section
+
+
+class ResolutionSettings(Section):
+    """OneTrust resolution ids by outcome; empty for none."""
+
+    completed: UuidOrNothing = Field("", description="Resolution of a completed erasure.")
+    rejected: UuidOrNothing = Field("", description="Resolution of a refused request.")
+
+
+class ReportSettings(Section):
+    """Where completion is reported to, and with which credential."""
+
+    host: HostName = Field(
+        "", description="The host name of the OneTrust tenant.", examples=["example.my.onetrust.com"]
+    )
+    base_url: LoopbackUrl = Field("", description="Instead of host, for rehearsals on a loopback address.")
+    client_id: TextOrRef = Field(description="The client id of a OneTrust client credential, or a reference to it.")
+    client_secret: StrongSecretRef = Field(description="A reference to its client secret, at least 16 characters.")
+    token_encoding: Literal["multipart", "form"] = Field(
+        "multipart", description="How the token endpoint is called: as documented, or as a form."
+    )
+    subtask_name: str = Field(
+        "", description="The exact name of our system subtask, for callbacks that carry only the request's reference."
+    )
+    requests_per_second: float = Field(5.0, gt=0, le=1000, description="Calls per second to OneTrust.")
+    timeout_s: Seconds = Field(30.0, description="Seconds to wait for an answer.")
+    resolutions: ResolutionSettings = Field(
+        default_factory=ResolutionSettings, description="Resolution ids to send along."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_the_only_address(cls, base_url: str, info: ValidationInfo) -> str:
+        # Without `host` in the data, that one has a problem of its own.
+        if "host" in info.data and bool(info.data["host"]) == bool(base_url):
+            raise ValueError("expected exactly one of host and base_url")
+        return base_url

@@ -1,0 +1,1 @@
+"""A platform that is described in the configuration alone."""
