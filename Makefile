@@ -12,7 +12,7 @@ COMPILE := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check bench fuzz docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(VENV)/.dev ## style, types, and the whole suite (with layers and docume
 bench: $(VENV)/.dev ## measure the accept path and the pipeline on this machine
 	@$(BIN)/python -m bench $(ARGS)
 
+fuzz: $(VENV)/.fuzz ## look for input that breaks a check, guided by coverage (ARGS="-max_total_time=600")
+	@$(BIN)/python -m tests.fuzz.fuzz_verify $(ARGS)
+
 docs: $(VENV)/.dev ## write the generated pages again
 	@$(BIN)/python -m tests.docs.errors_page docs/errors.md
 	@$(BIN)/python -m tests.docs.configuration_page docs/configuration.md config/schema.json
@@ -42,6 +45,7 @@ lock: | $(BIN)/python ## pin pyproject.toml's dependencies (UPGRADE=--upgrade fo
 	@test -x $(VENV)/lock/bin/uv || { $(BIN)/python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -qq uv==$(UV); }
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/run.lock
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev -o requirements/dev.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra fuzz -c requirements/dev.lock -o requirements/fuzz.lock
 	$(COMPILE) $(UPGRADE) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
 clean: ## remove the virtual environment and all caches, never data
@@ -64,4 +68,9 @@ $(VENV)/.run: requirements/run.lock requirements/build.lock pyproject.toml | $(B
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	@echo "· installing what tests it"
 	@$(INSTALL) -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.fuzz: requirements/fuzz.lock $(VENV)/.dev
+	@echo "· installing what searches it"
+	@$(INSTALL) -r requirements/fuzz.lock
 	@touch $@

@@ -1,4 +1,4 @@
-"""`python -m bench`: both measurements; `python -m bench accept` or `pipeline`: one of them, with its own options."""
+"""`python -m bench`: all measurements; `python -m bench accept`, `pipeline` or `verify`: one, with its own options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import accept, pipeline
+from bench import accept, pipeline, verify
 from bench.stage import BenchError
 from connector.errors import ConnectorError
 
@@ -48,6 +48,7 @@ def main(context: click.Context, machine: bool) -> None:
             machine,
             accept=lambda: accept.measure(_ACCEPT),
             pipeline=lambda: pipeline.measure(_PIPELINE),
+            verify=lambda: verify.measure(verify.Plan()),
         )
 
 
@@ -77,6 +78,15 @@ def pipeline_command(number: int, rounds: int, api: str, unpinned: bool, machine
     """Identities per second from stored to reported, beside the bare remote calls for them."""
     plan = pipeline.Plan(number, rounds, api, not unpinned)
     _show(machine, pipeline=lambda: pipeline.measure(plan))
+
+
+@main.command("verify")
+@click.argument("names", nargs=-1)
+@click.option("--rounds", type=click.IntRange(1), default=verify.Plan().rounds, show_default=True)
+@_as_json
+def verify_command(names: tuple[str, ...], rounds: int, machine: bool) -> None:
+    """What verifying a 2 KiB delivery costs, beside the bare operation; NAMES are ways of signing, all by default."""
+    _show(machine, verify=lambda: verify.measure(verify.Plan(rounds, names)))
 
 
 def _show(machine: bool, **measurements: Callable[[], Measured]) -> None:

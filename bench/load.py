@@ -19,7 +19,8 @@ from typing import Any
 
 from bench.stage import SOURCE, BenchError
 from connector.cli.sign import headers_for
-from connector.config.verify_models import Check
+from connector.config.checks import Check
+from connector.inbound import Inbound
 
 BODY_BYTES = 2048
 _PATIENCE_S = 30.0
@@ -68,7 +69,8 @@ class Callbacks:
         return json.dumps(said | {"note": "x" * (BODY_BYTES - len(json.dumps(said)))}).encode()
 
     def _request(self, body: bytes, now: datetime) -> bytes:
-        headers = {"Host": "127.0.0.1", "Content-Length": str(len(body)), **headers_for(self.checks, body, now)}
+        signed = headers_for(self.checks, Inbound("POST", "", (), body), now)
+        headers = {"Host": "127.0.0.1", "Content-Length": str(len(body)), **signed}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"POST /webhooks/{SOURCE} HTTP/1.1\r\n{head}\r\n".encode() + body
 

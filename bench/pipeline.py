@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from bench.stage import BenchError, Cores, Process
 from connector.cli.context import Context
 from connector.cli.sign import headers_for
 from connector.config.models import AccountSettings
+from connector.inbound import Inbound
 from connector.services.intake import receive
 from connector.states import ReportState, RequestState
 from connector.store.database import Database
@@ -222,8 +223,9 @@ def _store_requests(plan: Plan, context: Context, fakes: Fakes, series: int) -> 
         for person, body in zip(people, callbacks.bodies(plan.requests), strict=True):
             said = json.loads(body) | {"subTaskId": person.subtask_id}
             sent = json.dumps(said).encode()
-            headers = headers_for(checks, sent, site.clock.now())
-            receive(site, site.sources[stage.SOURCE], "POST", {key.lower(): one for key, one in headers.items()}, sent)
+            call = Inbound("POST", "", (), sent)
+            signed = replace(call, headers=tuple(headers_for(checks, call, site.clock.now()).items()))
+            receive(site, site.sources[stage.SOURCE], signed)
     return people
 
 

@@ -26,7 +26,7 @@ from connector.cli.serve import GRACE_S
 from connector.cli.view import View, all_told
 from connector.clock import SystemClock
 from connector.codes import Code
-from connector.config.verify_models import HmacCheck
+from connector.config.checks.signed import SignatureCheck
 from connector.errors import ConnectorError, Misconfigured
 from connector.outbound import Client
 from connector.store import overview as store_overview
@@ -107,7 +107,7 @@ def _stage(context: Context, folder: Path, api: str) -> Iterator[Stage]:
         ),
     )
     check = context.config.sources["onetrust"].verify[0]
-    if not isinstance(check, HmacCheck):
+    if not isinstance(check, SignatureCheck):
         raise Misconfigured(Code.CONFIG_INVALID, "the demo needs a source `onetrust` that is verified by hmac")
     secret = check.secrets[0].reveal()
     sandbox = ("sandbox", "--lytics-port", str(lytics_port), "--onetrust-port", str(onetrust_port), "--people", "0")

@@ -17,7 +17,9 @@ from rich.text import Text
 from connector.cli.context import Context, pass_context, print_json
 from connector.codes import Code
 from connector.errors import Rejected
+from connector.inbound import Inbound
 from connector.mapping.apply import apply_rules
+from connector.model import Purpose
 from connector.services.map import refusal_of
 from connector.states import IdentityState
 from connector.store import overview as store_overview
@@ -159,7 +161,8 @@ def _rows(dossier: store_overview.Dossier) -> dict[str, Any]:
 def map_file(context: Context, file: Path, source_name: str | None, machine: bool) -> None:
     """Show what the payload in FILE would map to. Nothing is stored, sent or deleted."""
     dialect, rules, scope = reading_of(context.config.sources[context.pick_source(source_name)])
-    call = dialect.parse(file.read_bytes())
+    payload = file.read_bytes()
+    call = dialect.parse(payload, Inbound("POST", "", (), payload))
     result = apply_rules(rules, call.identities)
     refusal = refusal_of(scope, is_test=call.is_test, request_types=call.request_types)
     rows = [
@@ -173,7 +176,15 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
     ]
     if machine:
         counts = {state.value: result.count(state) for state in IdentityState if state is not IdentityState.RECEIVED}
-        print_json({"identities": rows, "counts": counts, "hold_reason": str(result.hold_reason), "refusal": refusal})
+        print_json(
+            {
+                "purpose": call.purpose.value,
+                "identities": rows,
+                "counts": counts,
+                "hold_reason": str(result.hold_reason),
+                "refusal": refusal,
+            }
+        )
         return
     console = Console()
     console.print(
@@ -186,6 +197,8 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
     verdict = f"held: {result.hold_reason}" if result.hold_reason else "queued for deletion"
     if refusal:
         verdict = f"rejected: {refusal}"
+    if call.purpose is not Purpose.REQUEST:
+        verdict = f"answered and not stored: {call.purpose}"
     console.print(f"The request would be {verdict}.")
 
 

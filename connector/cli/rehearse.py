@@ -13,7 +13,8 @@ from pathlib import Path
 import click
 
 from connector.cli.context import Context, pass_context
-from connector.cli.sign import headers_for
+from connector.cli.sign import headers_for, query_for
+from connector.inbound import Inbound
 from connector.wiring import loopback_client
 
 
@@ -30,11 +31,20 @@ def send(
     """Sign FILE, or a made-up sample, as the source would, and post it to the running receiver."""
     config = context.config
     source = context.pick_source(source_name)
+    generic = config.sources[source].generic
+    if generic is not None and file is None and not test_only:
+        raise click.UsageError("only the file says what a described platform sends; give a FILE, such as a fixture")
     body = b"" if test_only else file.read_bytes() if file else sample(email, subtask)
-    headers = headers_for(config.sources[source].verify, body, context.clock.now())
-    client = loopback_client(receiver_url(config.server.host, config.server.port))
     method = "GET" if test_only else "POST"
-    answer = client.request(method, f"/webhooks/{source}", headers=headers, content=body)
+    settings, now = config.sources[source], context.clock.now()
+    query = query_for(settings.verify, body, now)
+    called = f"{settings.url}?{query}" if settings.url and query else settings.url
+    headers = headers_for(settings.verify, Inbound(method, called, (), body), now)
+    if generic is not None:
+        headers["Content-Type"] = generic.content_type
+    client = loopback_client(receiver_url(config.server.host, config.server.port))
+    path = f"/webhooks/{source}?{query}" if query else f"/webhooks/{source}"
+    answer = client.request(method, path, headers=headers, content=body)
     click.echo(f"{answer.status} {answer.body.decode(errors='replace').strip()}")
     sys.exit(0 if answer.status < 300 else 1)  # noqa: PLR2004 - 2xx
 

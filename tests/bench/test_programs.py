@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import accept, load, stage
+from bench import accept, load, stage, verify
 from bench.figures import Comparison, Quantity, percentile
 from bench.stage import BenchError, server_command
 
@@ -38,6 +38,29 @@ def test_the_pipeline_is_measured_until_every_request_is_reported() -> None:
     assert done.returncode == 0, done.stderr
     assert "identities per second" in done.stdout
     assert "ours ÷ floor" in done.stdout
+
+
+@pytest.mark.process
+def test_every_way_of_signing_is_measured_beside_its_primitive() -> None:
+    done = bench("verify", "--rounds", "1", "--json", "github", "sendgrid", "bearer", "twilio")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["verify"]
+    assert [one["primitive"] for one in figures.values()] == ["hmac-sha256", "ecdsa-p256", "compare", "hmac-sha1"]
+    assert all(one["ratio"]["median"] > 0 for one in figures.values())
+
+
+def test_an_unknown_way_of_signing_is_told() -> None:
+    with pytest.raises(BenchError, match="not a way of signing: smoke-signals"):
+        verify.measure(verify.Plan(1, ("smoke-signals",)))
+
+
+def test_every_primitive_that_a_subject_names_is_measured() -> None:
+    assert {one.primitive for one in verify.SUBJECTS.values()} <= set(verify._primitives())
+
+
+def test_contents_are_filled_up_to_two_kilobytes() -> None:
+    for content in (b'{"a": 1}', b"a=1&b=2"):
+        assert len(verify.filled(content)) == verify.BODY_BYTES
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:

@@ -53,6 +53,9 @@ def _sections(whole: Json, title: str, path: str, prop: Json, meaning: str) -> I
 def _tables_within(whole: Json, path: str, prop: Json) -> Iterator[tuple[str, Json]]:
     """Give the title and schema of each table that a setting holds."""
     items = prop.get("items", {})
+    if "oneOf" in items and path.endswith(".checks"):
+        # Checks within a check are those that stand beside it on the page.
+        return
     if "oneOf" in items:
         for one in items["oneOf"]:
             yield f'[[{path}]] check = "{_resolved(whole, one)["properties"]["check"]["const"]}"', one
@@ -73,7 +76,7 @@ def _described(whole: Json, prop: Json) -> str:
 
 def _row(whole: Json, path: str, name: str, prop: Json, required: bool) -> str:
     kind = f"one of {_words(PLATFORMS)}" if (path, name) == ("sources.NAME", "platform") else _kind(whole, prop)
-    if "properties" in _resolved(whole, prop):
+    if "properties" in _resolved(whole, prop) and "anyOf" not in prop:
         default = "required" if required else "the defaults below"
     else:
         default = "required" if required else _value(prop["default"])
@@ -95,9 +98,9 @@ def _kind(whole: Json, prop: Json) -> str:
         return f"list of {of.replace('reference', 'references')}{_bounds(shape)}"
     if shape["type"] == "string":
         return "reference" if "env|file" in shape.get("pattern", "") else "text"
-    return {"boolean": "`true` or `false`", "integer": "whole number", "number": "number"}[shape["type"]] + _bounds(
-        shape
-    )
+    return {"boolean": "`true` or `false`", "integer": "whole number", "number": "number", "object": "table"}[
+        shape["type"]
+    ] + _bounds(shape)
 
 
 def _bounds(shape: Json) -> str:
@@ -116,7 +119,7 @@ def _words(words: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    if value in ("", None):
+    if value in ("", None, {}):
         return "none"
     if isinstance(value, list):
         return f"`[{', '.join(json.dumps(one) for one in value)}]`"
@@ -124,7 +127,9 @@ def _value(value: Any) -> str:
 
 
 def _resolved(whole: Json, prop: Json) -> Json:
-    """Follow a reference to the schema of a table."""
+    """Follow a reference to the schema of a table, also of one that may be left out."""
+    options = [one for one in prop.get("anyOf", ()) if one.get("type") != "null"]
+    prop = options[0] if len(options) == 1 else prop
     found: Json = whole["$defs"][prop["$ref"].rpartition("/")[2]] if "$ref" in prop else prop
     return found
 

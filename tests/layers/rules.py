@@ -16,10 +16,12 @@ from pathlib import PurePosixPath
 MAX_LINES = 300
 NAMES_WITHOUT_MEANING = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"})
 
-FACTS = frozenset({"errors", "codes", "catalogue", "states", "model", "ports", "clock", "private", "ids"})
-RULES = frozenset({"verify", "mapping", "policy", "crypto"})
+FACTS = frozenset(
+    {"errors", "codes", "catalogue", "states", "model", "ports", "clock", "private", "ids", "inbound", "hosts"}
+)
+RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect"})
 PURE = FACTS | RULES
-EDGES = frozenset({"config", "outbound", "sources", "lytics", "store", "observe"})
+EDGES = frozenset({"config", "outbound", "published", "sources", "lytics", "store", "observe"})
 DRIVERS = frozenset({"services", "web", "engine"})
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -30,6 +32,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # Layer 2: one outside thing each, never each other; the two clients take the one HTTP client.
     "config": PURE,
     "outbound": FACTS,
+    "published": PURE | {"outbound"},
     "store": PURE,
     "observe": PURE,
     "lytics": PURE | {"outbound"},
@@ -52,6 +55,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 KEPT_IN: dict[str, frozenset[str]] = {
     **dict.fromkeys(("flask", "werkzeug"), frozenset({"web", "sandbox", "wsgi"})),
     **dict.fromkeys(("requests", "urllib3"), frozenset({"outbound", "sandbox"})),
+    "requests_hardened": frozenset({"outbound"}),
     "apscheduler": frozenset({"engine"}),
     **dict.fromkeys(("sqlalchemy", "alembic", "psycopg", "pysqlite3", "sqlite3"), frozenset({"store"})),
 }

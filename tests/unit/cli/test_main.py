@@ -22,7 +22,22 @@ from tests.unit.cli.conftest import Run
 def test_help_names_every_command(run: Run) -> None:
     done = run("--help")
     assert done.status == 0
-    for name in ("config", "db", "demo", "map", "run", "sandbox", "send", "show", "status", "web", "worker"):
+    names = (
+        "config",
+        "db",
+        "demo",
+        "keys",
+        "map",
+        "run",
+        "sandbox",
+        "send",
+        "show",
+        "status",
+        "verify",
+        "web",
+        "worker",
+    )
+    for name in names:
         assert f"\n  {name} " in done.out
 
 

@@ -21,6 +21,9 @@ from tests.unit.web.receiver import Receiver, receiving
 
 Send = Callable[..., Ended]
 
+QUERY = '{check="query", name="the token", secrets=[SECRET]}'
+HUBSPOT = '{check="scheme", scheme="hubspot-v2", secrets=[SECRET]}'
+
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
@@ -73,12 +76,42 @@ class TestSend:
     def test_a_wrong_secret_is_told(self, send: Send, tmp_path: Path) -> None:
         (tmp_path / "other.secret").write_text("another-secret-of-good-length-0123456789", encoding="utf-8")
         check = (
-            '[{check="hmac", prefix="sha256=", timestamp_header="X-OneTrust-Timestamp", '
+            '[{check="signature", prefix="sha256=", timestamp_header="X-OneTrust-Timestamp", '
             f'secrets=["file:{tmp_path}/other.secret"]}}]'
         )
         done = send("--test", settings=(f"sources.onetrust.verify={check}",))
         assert done.status == 1
         assert "credential_wrong" in done.out
+
+    @pytest.mark.parametrize(
+        "check",
+        [
+            QUERY,
+            '{check="scheme", scheme="twilio", secrets=[SECRET]}',
+            '{check="scheme", scheme="hubspot-v3", secrets=[SECRET]}',
+            f'{{check="any_of", checks=[{QUERY}, {{check="bearer", secrets=[SECRET]}}]}}',
+            f'{{check="all_of", checks=[{QUERY}, {HUBSPOT}, {{check="address", allowed=["127.0.0.0/8"]}}]}}',
+        ],
+    )
+    def test_what_stands_in_the_address_is_sent_there(self, run: Run, tmp_path: Path, check: str) -> None:
+        settings = (
+            f"sources.onetrust.verify=[{check}]".replace("SECRET", '"file:sandbox/webhook.secret"'),
+            'sources.onetrust.url="https://connector.example.com/webhooks/onetrust"',
+        )
+        with receiving(f"sqlite:///{tmp_path / 'receiver.db'}", *settings) as receiver:
+            site = build_site(receiver.config, "web", SystemClock())
+            with LoopbackServer(web_app(receiver.config, site)) as server:
+                for arguments, status in ((("--test",), "200"), ((), "202")):
+                    done = run("send", *arguments, settings=(f"server.port={server.port}", *settings))
+                    assert done.out.partition(" ")[0] == status
+            site.database.close()
+
+    def test_what_only_the_sender_can_sign_is_said_so(self, run: Run) -> None:
+        check = '{check="jws", place="bearer", body="unsigned", algorithms=["RS256"], audiences=["connector"], '
+        check += 'keys_from="jwks", keys_url="https://keys.example.com/jwks.json"}'
+        done = run("send", settings=(f"sources.onetrust.verify=[{check}]",))
+        assert (done.status, done.out) == (2, "")
+        assert "`connector send` cannot sign for check = 'jws'" in done.err
 
     def test_a_receiver_that_does_not_run_is_said_so(self, run: Run) -> None:
         done = run("send", settings=(f"server.port={free_port()}",))

@@ -1,0 +1,103 @@
+"""`keys report`: which secrets are in use, so that a rotation can be finished. Values are never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+
+from connector.cli.context import Context, pass_context, print_json
+from connector.cli.inspect import as_json, grid
+from connector.cli.verify import kind_of
+from connector.config.checks import AllOfCheck, AnyOfCheck, Check
+from connector.config.checks.base import CheckSection
+from connector.policy.rotation import Held, Line, Standing, Use, key_report
+from connector.store import keys as store_keys
+from connector.store import schema
+from connector.wiring import open_database
+
+_WORDS = {Standing.NOT_YET: "not yet", Standing.NOT_CONFIGURED: "not configured"}
+
+
+@click.group()
+def keys() -> None:
+    """Secrets and keys: which ones count, and which ones are in use."""
+
+
+@keys.command()
+@click.option("--source", "source_name", help="Only this source.")
+@as_json
+@pass_context
+def report(context: Context, source_name: str | None, machine: bool) -> None:
+    """Show for every secret whether it counts, when it was used, and whether it can be removed."""
+    chosen = {context.pick_source(source_name)} if source_name is not None else set(context.config.sources)
+    now = context.clock.now()
+    with open_database(context.config) as database:
+        schema.require_current(database)
+        with database.read() as connection:
+            rows = store_keys.uses(connection)
+    uses = [Use(row.source, row.secret_id, row.first_used_at, row.last_used_at) for row in rows]
+    sources = {name: one.verify for name, one in context.config.sources.items()}
+    held = [one for name, checks in sources.items() for one in held_in(name, checks)]
+    publishing = {name for name, checks in sources.items() if any(map(_is_published, _leaves(checks)))}
+    lines = key_report(held, uses, publishing, now)
+    if source_name is not None:
+        lines = [one for one in lines if one.source in chosen]
+    if machine:
+        print_json([asdict(one) for one in lines])
+        return
+    Console().print(
+        grid(
+            "Secrets and keys",
+            ("source", "check", "id", "counts", "first used", "last used", "last 30 days", "advice"),
+            (_cells(one) for one in lines),
+        )
+    )
+
+
+def _cells(line: Line) -> tuple[object, ...]:
+    recently = "used" if line.used_recently else "not used"
+    used = (line.first_used_at, line.last_used_at, recently)
+    return (line.source, line.check, line.secret_id, counts(line), *used, line.advice)
+
+
+def counts(line: Line) -> str:
+    """Say whether a secret counts, in a word or two."""
+    word = _WORDS.get(line.standing, line.standing.value)
+    return word if line.ends_in_days is None else f"{word}, ends in {line.ends_in_days} d"
+
+
+def held_in(source: str, checks: Sequence[Check], group: str = "", place: str = "") -> Iterator[Held]:
+    """Give the secrets of a source's checks.
+
+    Args:
+        group: of the alternatives that these checks are part of; else each check is a group of its own.
+        place: of the check that these are inside of.
+    """
+    for number, check in enumerate(checks, 1):
+        here = f"{place}.{number}".lstrip(".")
+        if isinstance(check, AllOfCheck):
+            joined = group or (here if isinstance(check, AnyOfCheck) else "")
+            yield from held_in(source, check.checks, joined, here)
+        elif isinstance(check, CheckSection):
+            for secret in check.live_secrets:
+                shown = secret.id[: store_keys.MAX_ID_CHARS]
+                yield Held(source, kind_of(check), group or here, shown, secret.not_before, secret.not_after)
+
+
+def _leaves(checks: Sequence[Check]) -> Iterator[CheckSection]:
+    for check in checks:
+        if isinstance(check, AllOfCheck):
+            yield from _leaves(check.checks)
+        elif isinstance(check, CheckSection):
+            yield check
+
+
+def _is_published(check: CheckSection) -> bool:
+    """Say whether the sender publishes the keys of a check: it names where, or has none of its own."""
+    return bool(check.key_addresses) or not any(True for _ in check.live_secrets)
+
+
+COMMANDS = (keys,)
