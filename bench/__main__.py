@@ -1,4 +1,4 @@
-"""`python -m bench`: all measurements; `python -m bench accept`, `pipeline` or `verify`: one, with its own options."""
+"""`python -m bench`: what needs nothing but the product; with a name such as `accept` or `peers`: one measurement."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import click
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, RenderableType
 
-from bench import accept, pipeline, verify
+from bench import accept, growth, pipeline, verify
+from bench.peers import measure as peers
 from bench.stage import BenchError
 from connector.errors import ConnectorError
 
@@ -23,7 +23,7 @@ class Measured(Protocol):
     complaints: list[str]
 
     @property
-    def table(self) -> Table: ...
+    def table(self) -> RenderableType: ...
 
     def as_dict(self) -> dict[str, Any]: ...
 
@@ -32,6 +32,7 @@ class Measured(Protocol):
 _WIDTH: Final = 120
 _ACCEPT: Final = accept.Plan()
 _PIPELINE: Final = pipeline.Plan()
+_PEERS: Final = peers.Plan()
 _as_json = click.option("--json", "machine", is_flag=True, help="Print the figures as JSON.")
 _unpinned = click.option("--unpinned", is_flag=True, help="Leave the choice of cores to the system.")
 
@@ -40,7 +41,10 @@ _unpinned = click.option("--unpinned", is_flag=True, help="Leave the choice of c
 @_as_json
 @click.pass_context
 def main(context: click.Context, machine: bool) -> None:
-    """Measure the product on this machine, beside floors measured in turn with it. Only loopback is used."""
+    """Measure the product on this machine, beside floors measured in turn with it.
+
+    Only loopback is used, but for what `peers` installs with npm.
+    """
     # The children have sessions of their own: without this they would outlive a SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if context.invoked_subcommand is None:
@@ -78,6 +82,46 @@ def pipeline_command(number: int, rounds: int, api: str, unpinned: bool, machine
     """Identities per second from stored to reported, beside the bare remote calls for them."""
     plan = pipeline.Plan(number, rounds, api, not unpinned)
     _show(machine, pipeline=lambda: pipeline.measure(plan))
+
+
+@main.command("peers")
+@click.option("--server", "servers", type=click.Choice(["granian", "gunicorn"]), multiple=True, default=_PEERS.servers)
+@click.option("--rounds", type=click.IntRange(1), default=_PEERS.rounds, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.1), default=_PEERS.seconds, show_default=True, help="Per loop.")
+@click.option("--connections", type=click.IntRange(1), default=_PEERS.connections, show_default=True)
+@click.option("--rate", type=click.FloatRange(50), default=_PEERS.rate, show_default=True, help="Of the open loop.")
+@click.option(
+    "--slow-disk",
+    type=click.FloatRange(0),
+    default=0,
+    metavar="MS",
+    help="Make every fsync so much longer (Linux, cc).",
+)
+@click.option("--without-fastify", is_flag=True, help="Leave out the peer that needs Node.js and npm.")
+@_unpinned
+@_as_json
+def peers_command(
+    servers: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+    connections: int,
+    rate: float,
+    slow_disk: float,
+    without_fastify: bool,
+    unpinned: bool,
+    machine: bool,
+) -> None:
+    """The accept path beside a peer in Node.js, a receiver with a commit each, and one that stores nothing."""
+    plan = peers.Plan(rounds, seconds, connections, rate, slow_disk, servers, not without_fastify, not unpinned)
+    _show(machine, peers=lambda: peers.measure(plan))
+
+
+@main.command("growth")
+@click.option("--identities", type=click.IntRange(growth.LEAST), default=growth.Plan().identities, show_default=True)
+@_as_json
+def growth_command(identities: int, machine: bool) -> None:
+    """One run of each step, and one delivery, with a million identities waiting, beside the same with few."""
+    _show(machine, growth=lambda: growth.measure(growth.Plan(identities)))
 
 
 @main.command("verify")

@@ -14,6 +14,7 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from bench import load, stage
+from bench.callbacks import Callbacks
 from bench.figures import Comparison, Quantity, Sample, percentile
 from bench.postgres import durable_store
 from bench.stage import Cores, Process
@@ -87,7 +88,7 @@ class Side:
 
     port: int
     server: Process
-    callbacks: load.Callbacks
+    callbacks: Callbacks
     ids: list[str] = field(default_factory=list)
     rate: float = _WARM_UP_RATE
     samples: list[Sample] = field(default_factory=list)
@@ -160,7 +161,7 @@ def _side(plan: Plan, context: Context, place: Path, application: str, cores: Co
     log = place / f"{application.partition('.')[0]}.log"
     with stage.process(context, command, log, cores.measured) as server:
         checks = context.config.sources[stage.SOURCE].verify
-        yield Side(port, server, load.Callbacks(checks, series=os.getpid()))
+        yield Side(port, server, Callbacks(checks, series=os.getpid()))
 
 
 def _compare(context: Context, ids: Sequence[str]) -> tuple[int, list[str]]:

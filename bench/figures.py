@@ -49,12 +49,11 @@ class Comparison:
     floor: Sequence[Sample]
 
     def figure(self, side: Sequence[Sample], name: str) -> Figure | None:
-        return _over([one.get(name) for one in side])
+        return over([one.get(name) for one in side])
 
     def ratio(self, name: str) -> Figure | None:
         """Return ours ÷ floor, each round by itself."""
-        pairs = [(a.get(name), b.get(name)) for a, b in zip(self.ours, self.floor, strict=True)]
-        return _over([a / b if a is not None and b else None for a, b in pairs])
+        return ratio_over(self.ours, self.floor, name)
 
     def table(self, title: str, floor_name: str, caption: str) -> Table:
         table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
@@ -85,7 +84,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     return in_order[min(len(in_order) - 1, int(share * len(in_order)))]
 
 
-def _over(values: Sequence[float | None]) -> Figure | None:
+def ratio_over(ours: Sequence[Sample], other: Sequence[Sample], name: str) -> Figure | None:
+    """Return ours ÷ other for one quantity, each round by itself."""
+    pairs = [(a.get(name), b.get(name)) for a, b in zip(ours, other, strict=True)]
+    return over([a / b if a is not None and b else None for a, b in pairs])
+
+
+def over(values: Sequence[float | None]) -> Figure | None:
+    """Return the figure over all rounds; None if it is not known of every one."""
     known = [one for one in values if one is not None]
     return Figure.over(known) if known and len(known) == len(values) else None
 

@@ -17,7 +17,8 @@ from typing import Any, Final
 from rich.table import Table
 from sqlalchemy import func, select
 
-from bench import load, stage
+from bench import stage
+from bench.callbacks import Callbacks
 from bench.calls import BareLoop, Line, Person, onetrust_line
 from bench.figures import Comparison, Quantity, Sample
 from bench.stage import BenchError, Cores, Process
@@ -216,7 +217,7 @@ def _store_requests(plan: Plan, context: Context, fakes: Fakes, series: int) -> 
     stage.make_store(context)
     context = Context(context.config_path, (*context.overrides, 'log.level="warning"'))
     checks = context.config.sources[stage.SOURCE].verify
-    callbacks = load.Callbacks(checks, series)
+    callbacks = Callbacks(checks, series)
     people = fakes.add([callbacks.person(number + 1) for number in range(plan.requests)])
     site = context.site()
     with site.database:
@@ -261,7 +262,7 @@ def _started_at(worker: Process) -> datetime:
 def _bare(plan: Plan, context: Context, fakes: Fakes, series: int) -> tuple[list[Person], Sample]:
     """Make the bare calls for as many requests."""
     account, report = context.config.accounts["main"], context.config.sources[stage.SOURCE].report
-    named = load.Callbacks((), series)
+    named = Callbacks((), series)
     people = fakes.add([named.person(number + 1) for number in range(plan.requests)])
     calls = fakes.calls()
     loop = BareLoop(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -117,6 +118,12 @@ class Process:
     child: subprocess.Popen[bytes]
     log: Path
 
+    def kill(self) -> None:
+        """End the child and its descendants at once, as a power cut would, but for what the system still holds."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
+
     def cpu_s(self) -> float | None:
         """Return the processor time of the child and its descendants; None where the system does not tell."""
         ticks, found = 0, False
@@ -135,9 +142,15 @@ class Process:
 
 
 @contextmanager
-def process(context: Context, command: Sequence[str], log: Path, cores: frozenset[int] | None) -> Iterator[Process]:
-    """Run a command of the product while the context lasts."""
-    environment = {**context.environment, "PYTHONPATH": str(ROOT)}
+def process(
+    context: Context,
+    command: Sequence[str],
+    log: Path,
+    cores: frozenset[int] | None,
+    extra: Mapping[str, str] | None = None,
+) -> Iterator[Process]:
+    """Run a command of the product while the context lasts, with `extra` in its environment."""
+    environment = {**context.environment, "PYTHONPATH": str(ROOT), **(extra or {})}
     with log.open("ab") as output, on_cores(cores):
         child = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 
 from bench import accept, load, stage, verify
+from bench.callbacks import BODY_BYTES, Callbacks
 from bench.figures import Comparison, Quantity, percentile
 from bench.stage import BenchError, server_command
 
 ROOT = Path(__file__).parents[2]
+THREADS = {"granian": "--blocking-threads", "gunicorn": "--threads"}
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -23,6 +26,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_the_accept_path_is_measured_and_everything_answered_202_is_stored() -> None:
     done = bench("accept", "--rounds", "1", "--seconds", "0.3", "--connections", "4", "--json", "--unpinned")
@@ -32,6 +36,7 @@ def test_the_accept_path_is_measured_and_everything_answered_202_is_stored() -> 
     assert figures["per_second"]["ratio"]["median"] > 0
 
 
+@pytest.mark.soak
 @pytest.mark.process
 def test_the_pipeline_is_measured_until_every_request_is_reported() -> None:
     done = bench("pipeline", "--rounds", "1", "--requests", "6", "--unpinned")
@@ -78,9 +83,9 @@ def test_a_percentile_is_one_of_the_values() -> None:
 
 
 def test_callbacks_have_two_kilobytes_and_nothing_in_common() -> None:
-    bodies = list(load.Callbacks((), series=3).bodies(50))
+    bodies = list(Callbacks((), series=3).bodies(50))
     said = [json.loads(one) for one in bodies]
-    assert {len(one) for one in bodies} == {load.BODY_BYTES}
+    assert {len(one) for one in bodies} == {BODY_BYTES}
     for key in ("eventId", "subTaskId"):
         assert len({one[key] for one in said}) == 50
 
@@ -103,7 +108,8 @@ def test_an_answer_that_took_in_nothing_new_is_no_success(answer: bytes) -> None
 def test_the_servers_run_as_the_procfile_says(server: str) -> None:
     command = server_command(server, "bench.bare:create_app", 8123)
     assert command[1:3] == ["-m", server]
-    assert "16" in command
+    written = re.findall(r"threads (\d+)", (ROOT / "Procfile").read_text())
+    assert command[command.index(THREADS[server]) + 1] in written
     assert any(one.startswith("bench.bare:create_app") for one in command)
     assert any("8123" in one for one in command)
 

@@ -1,0 +1,202 @@
+"""Many rows at once, as a long history or a long queue would leave them; made by the database itself, so in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+# Targets of one bulk call.
+BATCH: Final = 100
+_PER_CALL: Final = ("submissions", "operations")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far requests have come, by the states of their rows; empty where they have none of a kind."""
+
+    request: str
+    identity: str = "mapped"
+    target: str = ""
+    known_before: str = ""
+    operation: str = ""
+    report: str = ""
+
+
+DONE: Final = Stage("completed", target="deleted", known_before="present", operation="finished", report="sent")
+RECEIVED: Final = Stage("received", identity="received")
+QUEUED: Final = Stage("queued", target="queued", report="sent")
+LOOKED_UP: Final = Stage("queued", target="queued", known_before="present", report="sent")
+SUBMITTED: Final = Stage("working", target="submitted", known_before="present", operation="running", report="sent")
+CONFIRMING: Final = Stage("working", target="confirming", known_before="present", operation="finished", report="sent")
+UNREPORTED: Final = Stage("completed", target="deleted", known_before="present", operation="finished", report="queued")
+
+
+def pile_up(
+    connection: Connection,
+    stage: Stage,
+    number: int,
+    first: int,
+    *,
+    source: str,
+    account: str,
+    digest: str,
+    batch: int = BATCH,
+) -> None:
+    """Insert requests that have come as far as `stage`, one identity each.
+
+    Args:
+        first: the number of the first; what was piled up before has smaller ones.
+        digest: of the present mapping rules.
+    """
+    names = {"source": source, "account": account, "digest": digest, "first": first, "last": first + number - 1}
+    tables = ["requests", "deliveries", "replays", "identities", "history"]
+    tables += [*_PER_CALL] if stage.operation else []
+    tables += [one for one, wanted in (("targets", stage.target), ("reports", stage.report)) if wanted]
+    for table in tables:
+        step = batch if table in _PER_CALL else 1
+        columns = _columns(table, stage, batch)
+        statement = (
+            f"WITH RECURSIVE n(i) AS (SELECT CAST(:first AS INTEGER) UNION ALL SELECT i + {step} FROM n "
+            f"WHERE i + {step} <= CAST(:last AS INTEGER)) "
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM n"
+        )
+        for word, meaning in _WORDS[connection.dialect.name].items():
+            statement = statement.replace(word, meaning)
+        connection.execute(text(statement), {name: one for name, one in names.items() if f":{name}" in statement})
+
+
+# What the two databases say in different words. The time is long ago, one request a minute.
+_WORDS: Final = {
+    "sqlite": {
+        "<time>": r"(strftime('%Y-%m-%d %H\:%M\:%S', '2020-01-01', '+' || i || ' minutes') || '.000000')",
+        "<json>": "",
+    },
+    "postgresql": {
+        "<time>": "(timestamptz '2020-01-01 UTC' + i * interval '1 minute')",
+        "<json>": r"\:\:json",
+    },
+}
+
+
+def _number(digits: int, of: str = "i") -> str:
+    return f"substr('{'0' * digits}', 1, {digits} - length(CAST({of} AS TEXT))) || {of}"
+
+
+def _columns(table: str, stage: Stage, batch: int) -> dict[str, str]:
+    """Return the SQL of each column; `i` is the number of the request."""
+    own = _number(32)
+    call = _number(32, f"(i - (i - CAST(:first AS INTEGER)) % {batch})")
+    started = stage.operation != ""
+    ended = stage.request == "completed"
+    found: dict[str, dict[str, str]] = {
+        "requests": {
+            "id": own,
+            "source": ":source",
+            "request_key": "'subtask:' || i",
+            "state": f"'{stage.request}'",
+            "reason": "''",
+            "attempt": "1",
+            "external": """('{"subtask_id"\\: "' || i || '"}')<json>""",
+            "request_types": """'["Data Deletion"]'""",
+            "country": "'DE'",
+            "is_test": "false",
+            "received_at": "<time>",
+            "due_at": "<time>",
+            "due_basis": "'gdpr'",
+            "mapping_digest": "''" if stage.identity == "received" else ":digest",
+            "finished_at": "<time>" if ended else "NULL",
+        },
+        "deliveries": {
+            "id": own,
+            "source": ":source",
+            "claim_key": "'event:' || i",
+            "body_digest": _number(64),
+            "received_at": "<time>",
+            "principal": "'signature'",
+            "secret_id": "'file:old'",
+            "request_id": own,
+        },
+        "replays": {
+            "source": ":source",
+            "replay_hash": _number(64),
+            "body_digest": _number(64),
+            "request_id": own,
+            "expires_at": "NULL",
+        },
+        "identities": {
+            "id": own,
+            "request_id": own,
+            "kind": "'email'",
+            "value": "'p' || i || '@example.com'",
+            "value_hash": _number(64),
+            "state": f"'{stage.identity}'",
+            "reason": "''",
+        },
+        "history": {"request_id": own, "at": "<time>", "state": "'received'", "reason": "''", "attempt": "1"},
+        "submissions": {
+            "id": own,
+            "account": ":account",
+            "deletion_api": "'identity-delete'",
+            "lytics_table": "'user'",
+            "field": "'email'",
+            "state": "'accepted'",
+            "reason": "''",
+            "size": str(batch),
+            "fingerprint": _number(64),
+            "intended_at": "<time>",
+            "answered_at": "<time>",
+            "correlation_id": "''",
+        },
+        "operations": {
+            "id": own,
+            "account": ":account",
+            "submission_id": own,
+            "remote_id": "'piled-' || i",
+            "state": f"'{stage.operation}'",
+            "word": "'pending'" if stage.operation == "running" else "'completed'",
+            "requested": str(batch),
+            "deleted": str(batch),
+            "polls": "1",
+            "next_at": "<time>",
+            "started_at": "<time>",
+        },
+        "targets": {
+            "id": own,
+            "request_id": own,
+            "identity_id": own,
+            "account": ":account",
+            "lytics_table": "'user'",
+            "field": "'email'",
+            "value": "'p' || i || '@example.com'",
+            "value_hash": _number(64),
+            "state": f"'{stage.target}'",
+            "reason": "''",
+            "due_at": "<time>",
+            "known_before": f"'{stage.known_before}'" if stage.known_before else "NULL",
+            "submission_id": call if started else "NULL",
+            "operation_id": call if started else "NULL",
+            "tries": "0",
+            "failures": "0",
+            "next_at": "<time>",
+            "looks": "0",
+            "entered_at": "<time>",
+        },
+        "reports": {
+            "id": own,
+            "request_id": own,
+            "source": ":source",
+            "attempt": "1",
+            "final": "true" if ended else "false",
+            "status": "'COMPLETED'" if ended else "'IN_PROGRESS'",
+            "comment": "'what was done'",
+            "state": f"'{stage.report}'",
+            "reason": "''",
+            "tries": "0",
+            "next_at": "<time>",
+            "created_at": "<time>",
+            "ended_at": "NULL" if stage.report == "queued" else "<time>",
+        },
+    }
+    return found[table]
