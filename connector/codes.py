@@ -45,7 +45,11 @@ class Code(StrEnum):
     REQUEST_FINISHED = "request_finished"
     # store and process
     STORE_UNAVAILABLE = "store_unavailable"
+    STORE_BUSY = "store_busy"
     STORE_OUTDATED = "store_outdated"
+    STORE_MOVED = "store_moved"
+    STORE_INCOMPLETE = "store_incomplete"
+    COPY_REFUSED = "copy_refused"
     WORKER_ALREADY_RUNNING = "worker_already_running"
     ENGINE_MISMATCH = "engine_mismatch"
     CONFIG_INVALID = "config_invalid"

@@ -64,6 +64,7 @@ class ReportState(StrEnum):
     CONFLICT = "conflict"  # a person decided otherwise at the source; not overwritten
     NOT_WANTED = "not_wanted"  # the source takes no report of this kind; it was told nothing
     DEAD = "dead"  # given up, with a reason
+    DROPPED = "dropped"  # an operator decided that it is not sent any more, with a reason
 
 
 R, T, S, P = RequestState, TargetState, SubmissionState, ReportState
@@ -123,8 +124,9 @@ REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
     P.SUPERSEDED: frozenset(),
     P.CONFLICT: frozenset(),
     P.NOT_WANTED: frozenset(),
-    # The source asks again for a request whose last report never reached it.
-    P.DEAD: frozenset({P.QUEUED}),
+    # The source asks again, or an operator sends it again, once the cause is mended.
+    P.DEAD: frozenset({P.QUEUED, P.SUPERSEDED, P.DROPPED}),
+    P.DROPPED: frozenset({P.QUEUED}),
 }
 
 TERMINAL_TARGETS: Final = frozenset({T.DELETED, T.NOT_FOUND, T.REFUSED, T.FAILED})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import threading
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from connector.config.models import AccountSettings, SourceSettings
 from connector.config.onetrust import ReportSettings
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
+from connector.engine.schedule import FIRST_STEP
 from connector.errors import Misconfigured, Temporary
 from connector.hosts import AllowedHost
 from connector.lytics.account import DeletionApiName, open_account
@@ -38,7 +40,7 @@ from connector.ports import Documents, Log, Reporter, Source
 from connector.private import Private
 from connector.published import PublishedDocuments
 from connector.services.map import plain
-from connector.services.site import AccountWork, Budgets, LookUp, Scope, Site, SourceWork
+from connector.services.site import AccountWork, Budgets, LookUp, Scope, Site, SourceWork, wake_nobody
 from connector.sources.generic.report import (
     Addressee,
     GenericReporter,
@@ -50,7 +52,9 @@ from connector.sources.generic.report import (
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.registry import PLATFORMS
+from connector.stops import stopper
 from connector.store.database import Database
+from connector.store.jobs import Wake
 from connector.web.app import Flask, create_app
 
 # Overrides given on the command line reach child processes through this variable, as a JSON list.
@@ -99,8 +103,9 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
     log = configure(role, config.log.level, config.log.format)
     http = guarded_client(config, clock)
     documents = published_documents(http, log)
+    database = open_database(config)
     return Site(
-        database=open_database(config),
+        database=database,
         clock=clock,
         pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
         sources={name: _source(config, name, clock, stop, documents) for name in config.sources},
@@ -110,7 +115,9 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         report_retry=_REPORT_RETRY,
         budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
         stop=stop,
+        reached=stopper(os.environ),
         confirm=partial(_confirm, http),
+        wake=wake_nobody if database.is_sqlite else Wake(FIRST_STEP),
     )
 
 

@@ -90,7 +90,13 @@ def attention(seen: store_overview.Overview) -> list[str]:
         lines.append(f"{seen.late} open requests are past their due date")
     lines.extend(f"{number} requests are held: {reason}" for reason, number in sorted(seen.held_by_reason.items()))
     if dead := seen.reports.get("dead"):
-        lines.append(f"{dead} reports were given up; `connector show ID` says why")
+        lines.append(f"{dead} reports were given up; see `connector dlq list --kind report`")
+    if seen.unfulfilled:
+        lines.append(
+            f"{seen.unfulfilled} requests were not carried out in full; see `connector dlq list --kind request`"
+        )
+    if seen.unreported_due:
+        lines.append(f"{seen.unreported_due} last reports fail although their due date is near or past")
     if conflicts := seen.reports.get("conflict"):
         lines.append(f"{conflicts} requests were decided at the source meanwhile; nothing was overwritten")
     if unknown := seen.submissions.get("unknown"):

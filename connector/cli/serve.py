@@ -1,4 +1,4 @@
-"""Processes: `run` (web and worker together), `web`, `worker`, and `db upgrade`."""
+"""Processes: `run` (web and worker together), `web`, `worker`, and the group `db`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from functools import partial
+from typing import Final, NoReturn
 
 import click
 
 from connector.cli.context import Context, pass_context
-from connector.engine.embedded import EmbeddedEngine
+from connector.cli.copy import db_copy
+from connector.engine.choose import engine_of
 from connector.observe.uncaught import log_uncaught
 from connector.store import schema
 from connector.wiring import open_database
@@ -22,6 +25,9 @@ from connector.wiring import open_database
 GRACE_S = 30.0
 _SERVER_GRACE_S = 10
 _LOOK_S = 0.2
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+# How often a worker began anew in a row; set by itself alone.
+_RESTARTS_VARIABLE: Final = "CONNECTOR_WORKER_RESTARTS"
 
 
 def web_command(context: Context) -> list[str]:
@@ -67,13 +73,23 @@ def web(context: Context) -> None:
 @click.command()
 @pass_context
 def worker(context: Context) -> None:
-    """Carry requests on: map, submit, follow, confirm, report. One process per store."""
-    _require_schema(context)
+    """Carry requests on: map, submit, follow, confirm, report. One on SQLite, any number on PostgreSQL."""
     site = context.site(role="worker")
     log_uncaught(site.log)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPS:
         signal.signal(number, lambda *_: site.stop.set())
-    EmbeddedEngine(site, context.config.engine.tick_s).run()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    before = os.environ.get(_RESTARTS_VARIABLE, "0")
+    restarts = int(before) if before.isdecimal() else 0
+    engine_of(site, context.config.engine.tick_s, partial(_begin_anew, context), restarts).run()
+
+
+def _begin_anew(context: Context, restarts: int) -> NoReturn:
+    """Become a new process under the same id: nothing is left of what the old one believed to hold."""
+    environment = {**context.environment, _RESTARTS_VARIABLE: str(restarts)}
+    # Whoever asks to stop meanwhile is heard as soon as the new one listens.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    os.execve(sys.executable, [sys.executable, "-m", "connector", "worker"], environment)  # noqa: S606 - our own
 
 
 @click.command()
@@ -123,7 +139,7 @@ def _end(child: subprocess.Popen[bytes], deadline: float) -> None:
 
 @click.group()
 def db() -> None:
-    """The store's schema."""
+    """The store."""
 
 
 @db.command("upgrade")
@@ -133,6 +149,9 @@ def db_upgrade(context: Context) -> None:
     with open_database(context.config) as database:
         before, after = schema.upgrade(database)
     click.echo(f"schema {before or 'none'} → {after}" if before != after else f"schema {after} is current")
+
+
+db.add_command(db_copy)
 
 
 def _require_schema(context: Context) -> None:

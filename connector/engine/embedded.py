@@ -1,7 +1,7 @@
 """The embedded engine: APScheduler in one worker process.
 
-The job store is in memory, because the truth is in the tables. A file lock beside the SQLite file (an advisory lock in
-PostgreSQL) keeps a second worker out.
+The job store is in memory, because the truth is in the tables. A file lock beside the SQLite file keeps a second worker
+out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from connector.engine.schedule import STEPS, Step, run_step
 from connector.errors import ConnectorError, Misconfigured
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Site
+from connector.store import schema
 
 
 class EmbeddedEngine:
@@ -27,10 +28,14 @@ class EmbeddedEngine:
     """
 
     def __init__(self, site: Site, tick_s: float) -> None:
+        if not site.database.is_sqlite:
+            # Workers on other machines would not see its lock.
+            raise Misconfigured(Code.ENGINE_MISMATCH)
         self._site = site
         self._tick_s = tick_s
 
     def run(self) -> None:
+        schema.require_current(self._site.database)
         with self._site.database.only_holder() as held:
             if not held:
                 raise Misconfigured(Code.WORKER_ALREADY_RUNNING)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final, Protocol
 
 from connector.services.confirm import confirm
@@ -17,30 +18,69 @@ from connector.services.site import Site
 from connector.services.submit import submit
 
 
+class Per(StrEnum):
+    """What a step may be carried out for separately, on several workers at the same time."""
+
+    SITE = "site"
+    ACCOUNT = "account"
+    SOURCE = "source"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. It returns whether there may be more to do at once.
 
     Attributes:
         every: how many ticks lie between two runs.
+        per: into what it can be divided.
     """
 
     name: str
     run: Callable[[Site], bool]
     every: int = 1
+    per: Per = Per.SITE
+
+    def names(self, site: Site) -> list[str]:
+        """Return the names of its parts: accounts, sources, or one empty name for a step that is not divided."""
+        return {Per.SITE: [""], Per.ACCOUNT: list(site.accounts), Per.SOURCE: list(site.sources)}[self.per]
+
+    def key(self, name: str) -> str:
+        """Return what tells this part from all others."""
+        return f"{self.name}:{name}" if name else self.name
+
+    def lock(self, name: str) -> str:
+        """Return what only one worker may hold at a time to be in this part.
+
+        All steps of an account share one, those of a source another: a remote system then hears from one worker at a
+        time, which keeps within the rate that was agreed.
+        """
+        return self.name if self.per is Per.SITE else f"{self.per}:{name}"
+
+    def part(self, site: Site, name: str) -> Site | None:
+        """Return the site with nothing but the named account or source; None if it is not configured here."""
+        if name not in self.names(site):
+            return None
+        if self.per is Per.ACCOUNT:
+            return replace(site, accounts={name: site.accounts[name]})
+        if self.per is Per.SOURCE:
+            return replace(site, sources={name: site.sources[name]})
+        return site
 
 
 # In the order of a request's life, so that one pass through the table can carry it a long way.
 STEPS: Final[tuple[Step, ...]] = (
     Step("map", map_requests),
-    Step("look_up", look_up_before),
-    Step("reconcile", reconcile, every=5),
-    Step("submit", submit),
-    Step("poll", poll),
-    Step("confirm", confirm),
-    Step("report", report),
+    Step("look_up", look_up_before, per=Per.ACCOUNT),
+    Step("reconcile", reconcile, every=5, per=Per.ACCOUNT),
+    Step("submit", submit, per=Per.ACCOUNT),
+    Step("poll", poll, per=Per.ACCOUNT),
+    Step("confirm", confirm, per=Per.ACCOUNT),
+    Step("report", report, per=Per.SOURCE),
     Step("prune", prune, every=60),
 )
+
+# What is to be done first with a delivery that was just accepted.
+FIRST_STEP: Final = "map"
 
 
 class Engine(Protocol):
@@ -61,3 +101,12 @@ def run_pass(site: Site) -> None:
     """Run every step once, in order: for tests, rehearsals and draining by hand."""
     for step in STEPS:
         run_step(site, step)
+
+
+def run_parts(site: Site) -> None:
+    """Run every part of every step once, in order: the same, divided as among several workers."""
+    for step in STEPS:
+        for name in step.names(site):
+            part = step.part(site, name)
+            assert part is not None
+            run_step(part, step)

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 
 from connector.errors import ConnectorError
 from connector.model import Presence, Target
+from connector.policy.breaker import is_outage
 from connector.policy.polling import next_look
 from connector.services.look_up import ask
 from connector.services.operation import by_counts
+from connector.services.remote import HALTING, call_each
 from connector.services.settle import settle
-from connector.services.site import HALTING, AccountWork, LookUp, Site, call_each
+from connector.services.site import AccountWork, LookUp, Site
 from connector.states import TargetState
 from connector.store import requests, targets
 from connector.store.columns import AnyRow, Connection
@@ -39,8 +41,9 @@ def _confirm_account(site: Site, account: AccountWork) -> bool:
     by_value = defaultdict(list)
     for row in rows:
         by_value[Target(row.lytics_table, row.field, row.value)].append(row)
-    answers = call_each(list(by_value), ask(account), account.concurrency, site.stop)
+    answers = call_each(list(by_value), ask(account), account.concurrency, site.stop, site.calls_to(account))
     now = site.clock.now()
+    is_away = site.is_away(account)
     with site.database.write() as connection:
         unchanged = _lock(connection, rows)
         for target, answer in answers:
@@ -49,9 +52,10 @@ def _confirm_account(site: Site, account: AccountWork) -> bool:
                 continue
             for row in by_value[target]:
                 if row.id in unchanged:
-                    _take_answer(connection, account, row, answer, now)
+                    # Nobody fails because Lytics is away: only what it says, or keeps silent about, of a person counts.
+                    _take_answer(connection, account, row, answer, now, may_fail=not (is_away and is_outage(answer)))
         settle(site, connection, {row.request_id for row in rows}, now)
-    return len(rows) == limit and not site.pauses.hold(account.name, now)
+    return len(rows) == limit and site.may_ask(account)
 
 
 def _lock(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
@@ -61,13 +65,20 @@ def _lock(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
 
 
 def _take_answer(
-    connection: Connection, account: AccountWork, row: AnyRow, answer: Presence | ConnectorError, now: datetime
+    connection: Connection,
+    account: AccountWork,
+    row: AnyRow,
+    answer: Presence | ConnectorError,
+    now: datetime,
+    *,
+    may_fail: bool,
 ) -> None:
+    waited = row.looks + 1 >= _FEWEST_LOOKS and now - row.entered_at >= timedelta(seconds=account.confirm_for_s)
     old = TargetState.CONFIRMING
     if answer is Presence.ABSENT:
         new, reason = _absent(row)
         targets.end(connection, [row.id], old, new, now, reason)
-    elif row.looks + 1 < _FEWEST_LOOKS or now - row.entered_at < timedelta(seconds=account.confirm_for_s):
+    elif not (waited and may_fail):
         targets.look_again(connection, [row.id], old, next_look(row.looks + 1, now, account.confirming))
     else:
         reason = "still_present" if answer is Presence.PRESENT else "not_confirmed"

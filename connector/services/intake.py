@@ -1,10 +1,11 @@
-"""A delivery comes in: verify, parse, then claim and store in one commit. Nothing else happens before the answer."""
+"""A delivery comes in: verify, parse, then claim and store. The answer is given after the commit, and not before."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from connector.codes import Code
 from connector.errors import ConnectorError, Rejected, Temporary
@@ -12,13 +13,12 @@ from connector.inbound import Inbound
 from connector.model import Call, Purpose, Verified
 from connector.policy.deadlines import due_date
 from connector.private import Private
+from connector.services.arrivals import Arrival, store_together
+from connector.services.map import refusal_of
 from connector.services.site import Site, SourceWork
-from connector.states import FINISHED_REQUESTS, RequestState
-from connector.store import keys, reports, requests
-from connector.store.requests import Claim, NewIdentity, Replay
-
-# Ended, but not well: a further call of the source is a deliberate new attempt.
-_MAY_START_AGAIN = frozenset({RequestState.PARTIAL, RequestState.FAILED})
+from connector.store import keys
+from connector.store.claims import Claim, Replay
+from connector.store.requests import NewIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ def receive(site: Site, source: SourceWork, inbound: Inbound) -> Accepted:
     if call.purpose is not Purpose.REQUEST:
         site.log.info("delivery_answered", source=source.name, reason=call.purpose, secret_id=verified.secret_id)
         return Accepted("", duplicate=False, purpose=call.purpose, external=call.external)
+    site.reached("verified")
     accepted = replace(_store(site, source, verified, call, now), external=call.external)
     site.log.info(
         "delivery_accepted",
@@ -112,10 +113,14 @@ def _confirm(site: Site, source: SourceWork, verified: Verified, url: Private) -
 def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: datetime) -> Accepted:
     digest = site.pseudonymiser.of_bytes(f"body:{source.name}", verified.payload)
     replay = _replay_of(site, source, verified, digest)
+    # What would not be carried out, such as a test or an access request, never joins an erasure that goes by the same
+    # id, and never stands in its way.
+    refused = refusal_of(source.scope, is_test=call.is_test, request_types=call.request_types)
+    apart = "refused:" if refused else ""
     due = due_date(now, platform_due=call.due_at, regulation=source.regulation, country=call.country)
     claim = Claim(
         source=source.name,
-        claim_key=f"event:{call.event_id}" if call.event_id else f"body:{digest}",
+        claim_key=apart + (f"event:{call.event_id}" if call.event_id else f"body:{digest}"),
         body_digest=digest,
         received_at=now,
         sender_time=verified.sender_time,
@@ -124,7 +129,7 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     )
     values = {
         "source": source.name,
-        "request_key": call.request_key or f"body:{digest}",
+        "request_key": apart + (call.request_key or f"body:{digest}"),
         "external": dict(call.external),
         "request_types": list(call.request_types),
         "country": call.country,
@@ -138,38 +143,9 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
         NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value))
         for one in call.identities
     ]
-    with site.database.write() as connection:
-        row, fresh = requests.find_or_insert(connection, values, now)
-        seen = requests.claim_replay(connection, replay, row.id) if replay is not None else None
-        if seen is not None:
-            # The very same delivery once more, by the sender or by somebody who recorded it. A refusal leaves no trace
-            # of it: neither its request, if that is new, nor its identities.
-            if seen.body_digest != digest or seen.request_id != row.id:
-                raise Rejected(Code.DELIVERY_REPLAYED)
-            return Accepted(row.id, duplicate=True)
-        earlier = requests.claim(connection, claim, row.id)
-        if earlier is not None:
-            if earlier.body_digest != digest:
-                raise Rejected(Code.EVENT_CONFLICT)
-            # Without an event id nothing tells a replay from a source that asks again on purpose, with the same bytes.
-            # It is taken for the latter: that starts something only if the request failed, and then nothing new.
-            if call.event_id or earlier.request_id != row.id:
-                return Accepted(earlier.request_id, duplicate=True)
-        added = requests.add_identities(connection, row.id, new, now, look=not fresh)
-        if fresh:
-            return Accepted(row.id, duplicate=False)
-        missing = {name: value for name, value in call.external.items() if name not in row.external}
-        if missing:
-            requests.set_external(connection, row.id, row.external | missing)
-        if row.state in _MAY_START_AGAIN:
-            reports.supersede(connection, [row.id], now)
-            return Accepted(row.id, duplicate=not requests.start_again(connection, row, now))
-        if row.state in FINISHED_REQUESTS:
-            if added:
-                raise Rejected(Code.REQUEST_FINISHED)
-            # The source asks again: a last report that never reached it is sent once more.
-            reports.revive(connection, row.id, row.attempt, now)
-        return Accepted(row.id, duplicate=added == 0)
+    arrival = Arrival(claim, values, replay, new, bool(call.event_id), now)
+    stored = site.arrivals.put(arrival, partial(store_together, site))
+    return Accepted(stored.request_id, stored.duplicate)
 
 
 def _replay_of(site: Site, source: SourceWork, verified: Verified, digest: str) -> Replay | None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from connector.errors import Temporary
 from connector.model import Presence, Target
-from connector.services.site import HALTING, AccountWork, LookUp, Site, call_each
+from connector.policy.retry import next_try
+from connector.services.remote import HALTING, call_each
+from connector.services.site import AccountWork, LookUp, Site
 from connector.states import TargetState
 from connector.store import targets
 
@@ -36,12 +38,13 @@ def _look_up_account(site: Site, account: AccountWork) -> bool:
     by_value = defaultdict(list)
     for row in rows:
         by_value[Target(row.lytics_table, row.field, row.value)].append(row)
-    answers = call_each(list(by_value), ask(account), account.concurrency, site.stop)
+    answers = call_each(list(by_value), ask(account), account.concurrency, site.stop, site.calls_to(account))
     for _, answer in answers:
         if isinstance(answer, HALTING):
             site.pause_account(account, answer)
     found: dict[Presence, list[str]] = defaultdict(list)
-    again: list[str] = []
+    again: dict[datetime, list[str]] = defaultdict(list)
+    now = site.clock.now()
     for target, answer in answers:
         members = by_value[target]
         if isinstance(answer, Presence):
@@ -50,15 +53,17 @@ def _look_up_account(site: Site, account: AccountWork) -> bool:
             # It says nothing about this look-up, so it is not counted as one.
             continue
         elif isinstance(answer, Temporary) and members[0].looks < _MOST_LOOKS:
-            again += [one.id for one in members]
+            due_at = min(one.due_at for one in members)
+            next_at = next_try(members[0].looks, answer, now, site.rng, account.retry, due_at=due_at)
+            again[next_at or now + timedelta(seconds=account.retry.first_s)] += [one.id for one in members]
         else:
             found[Presence.UNKNOWN] += [one.id for one in members]
-    now = site.clock.now()
     with site.database.write() as connection:
         for presence, ids in found.items():
             targets.set_known_before(connection, ids, presence)
-        targets.look_again(connection, again, TargetState.QUEUED, now + timedelta(seconds=account.retry.first_s))
-    return len(rows) == limit and not site.pauses.hold(account.name, now)
+        for next_at, ids in again.items():
+            targets.look_again(connection, ids, TargetState.QUEUED, next_at)
+    return len(rows) == limit and site.may_ask(account)
 
 
 def ask(account: AccountWork) -> Callable[[Target], Presence]:

@@ -50,6 +50,7 @@ def _map_safely(site: Site, row: AnyRow) -> bool:
     try:
         with site.database.write() as connection:
             state = _map_one(site, connection, row.id, site.clock.now())
+        site.reached("mapped")
     except Temporary:
         raise
     except Exception as error:  # noqa: BLE001 - the next request is not to blame

@@ -10,8 +10,9 @@ from connector.model import RemoteState, RemoteStatus
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try
 from connector.services import operation as operation_end
+from connector.services.remote import HALTING, call_each
 from connector.services.settle import settle
-from connector.services.site import HALTING, AccountWork, Site, call_each
+from connector.services.site import AccountWork, Site
 from connector.states import OperationState, TargetState
 from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
@@ -31,7 +32,7 @@ def _poll_account(site: Site, account: AccountWork) -> bool:
     def ask(row: AnyRow) -> RemoteStatus:
         return account.api.status(row.remote_id)
 
-    for row, answer in call_each(rows, ask, account.concurrency, site.stop):
+    for row, answer in call_each(rows, ask, account.concurrency, site.stop, site.calls_to(account)):
         now = site.clock.now()
         if isinstance(answer, HALTING):
             site.pause_account(account, answer)
@@ -42,7 +43,7 @@ def _poll_account(site: Site, account: AccountWork) -> bool:
                 _take_status(site, connection, account, row, answer, now)
             else:
                 _take_error(site, connection, account, row, answer, now)
-    return len(rows) == limit and not site.pauses.hold(account.name, site.clock.now())
+    return len(rows) == limit and site.may_ask(account)
 
 
 def _take_status(

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from connector.errors import Refused, Temporary
+from connector.errors import ConnectorError, Refused, Temporary
 from connector.model import Batch, RemoteOperation, SubmitAnswer
-from connector.services.site import HALTING, AccountWork, LookUp, Site
+from connector.services.remote import HALTING
+from connector.services.site import AccountWork, LookUp, Site
 from connector.services.submit import Attempt, record_answer
 from connector.states import SubmissionState, TargetState
 from connector.store import submissions, targets
 from connector.store.columns import AnyRow
 
-# Lytics' clock and ours may differ by this much when times are compared.
+# Lytics' clock and ours, and those of two workers, may differ by this much when times are compared.
 _SKEW = timedelta(seconds=120)
 
 
@@ -31,9 +32,10 @@ def reconcile(site: Site) -> bool:
 
 
 def mark_orphans(site: Site) -> None:
-    """Mark every intent that has no answer. Only for an engine that is the only one, before it makes a call."""
+    """Mark every intent that has no answer. Only for whoever alone may submit to these accounts, before it does so."""
     for account in site.accounts.values():
-        _find_orphans(site, account, site.clock.now())
+        # Another machine's clock, by which it was intended, may be ahead.
+        _find_orphans(site, account, site.clock.now() + _SKEW)
 
 
 def _find_orphans(site: Site, account: AccountWork, stale: datetime) -> None:
@@ -91,15 +93,24 @@ def _search(
 
 def _recent(site: Site, account: AccountWork) -> tuple[Sequence[RemoteOperation], str] | None:
     """Return Lytics' list and what absence from it is called; None if it cannot be had now."""
-    try:
-        return account.api.recent(), "absent_from_recent_list"
-    except HALTING as error:
-        site.pause_account(account, error)
-    except Refused:
-        return [], "no_recent_list"
-    except Temporary as error:
-        site.log.warning("recent_failed", account=account.name, code=error.code)
-    return None
+    with site.calls_to(account)() as ended:
+        if ended is None:
+            return None
+        try:
+            listed = account.api.recent()
+        except ConnectorError as error:
+            ended(error)
+            if isinstance(error, HALTING):
+                site.pause_account(account, error)
+            elif isinstance(error, Refused):
+                return [], "no_recent_list"
+            elif isinstance(error, Temporary):
+                site.log.warning("recent_failed", account=account.name, code=error.code)
+            else:
+                raise
+            return None
+        ended(listed)
+    return listed, "absent_from_recent_list"
 
 
 def _candidates(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from connector.errors import ConnectorError, Misconfigured
+from connector.errors import ConnectorError
 from connector.model import Delivered, Report
-from connector.policy.retry import next_try
-from connector.services.site import HALTING, Site, SourceWork, call_each
+from connector.policy.retry import is_counted, next_try, passes
+from connector.services.remote import HALTING, call_each
+from connector.services.site import Site, SourceWork
 from connector.states import ReportState
 from connector.store import reports
 from connector.store.columns import AnyRow
@@ -35,16 +36,19 @@ def _report_source(site: Site, source: SourceWork) -> bool:
         rows = reports.to_send(connection, source.name, site.clock.now(), limit)
 
     def send(row: AnyRow) -> Delivered:
-        return source.reporter.deliver(
+        site.reached("reporting")
+        delivered = source.reporter.deliver(
             Report(row.external, row.status, row.comment, row.callback_url, job_id=row.request_id)
         )
+        site.reached("reported")
+        return delivered
 
     for start in range(0, len(rows), _CONCURRENCY):
         if not site.may_report(source):
             return False
         with site.database.read() as connection:
             due = reports.still_queued(connection, rows[start : start + _CONCURRENCY])
-        for row, answer in call_each(due, send, _CONCURRENCY, site.stop):
+        for row, answer in call_each(due, send, _CONCURRENCY, site.stop, site.reports_to(source)):
             _take_answer(site, source, row, answer)
     return len(rows) == limit and site.may_report(source)
 
@@ -58,6 +62,7 @@ def _take_answer(site: Site, source: SourceWork, row: AnyRow, answer: Delivered 
     met_another = state is ReportState.CONFLICT
     with site.database.write() as connection:
         reports.end_report(connection, row.id, state, now, reason)
+    site.reached("told")
     site.log.info(
         "report_sent" if state is ReportState.SENT else "report_conflict" if met_another else "report_not_wanted",
         source=source.name,
@@ -71,15 +76,14 @@ def _take_error(site: Site, source: SourceWork, row: AnyRow, error: ConnectorErr
     now = site.clock.now()
     if isinstance(error, HALTING):
         site.pause_reports(source, error)
-    next_at = next_try(row.tries, error, now, site.rng, site.report_retry)
+    next_at = next_try(row.tries, error, now, site.rng, site.report_retry, due_at=row.due_at)
+    is_late = passes(next_at, now, row.due_at)
     with site.database.write() as connection:
         if next_at is None:
             reports.end_report(connection, row.id, ReportState.DEAD, now, error.code)
         else:
-            # Waiting for an operator is no failure of this report, and must not bring it nearer to its end.
-            counted = not isinstance(error, Misconfigured)
-            reports.try_again(connection, row.id, next_at, error.code, counted=counted)
-    log = site.log.error if next_at is None else site.log.warning
+            reports.try_again(connection, row.id, next_at, error.code, counted=is_counted(error))
+    log = site.log.error if next_at is None or is_late else site.log.warning
     log(
         "report_dead" if next_at is None else "report_failed",
         source=source.name,
@@ -88,4 +92,5 @@ def _take_error(site: Site, source: SourceWork, row: AnyRow, error: ConnectorErr
         code=error.code,
         attempt=row.tries + 1,
         next_at=next_at,
+        due_at=row.due_at if is_late else None,
     )

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Final
 
 from connector.clock import Clock
 from connector.codes import Code
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
-from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
+from connector.errors import ConnectorError, Misconfigured, Refused
 from connector.mapping.rules import RuleSet
 from connector.policy.deadlines import Regulation
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
 from connector.ports import DeletionApi, Log, Profiles, Reporter, Source, Verifier
 from connector.private import Private
+from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
+from connector.stops import never
+from connector.store.columns import Connection
 from connector.store.database import Database
+from connector.store.group import GroupCommit
 
-# After one of these every further call to the same system would fail the same way.
-Halting: TypeAlias = Misconfigured | RateLimited
 _NOTE_USES_EVERY: Final = timedelta(minutes=1)
 _MOST_NOTED: Final = 1_000
-HALTING: Final = (Misconfigured, RateLimited)
 
 
 class LookUp(StrEnum):
@@ -114,20 +116,8 @@ class Budgets:
     report: int = 100
 
 
-@dataclass(slots=True)
-class Pauses:
-    """Remote systems that refused our credential or asked us to slow down: they are left alone until the time given."""
-
-    until: dict[str, datetime] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def set(self, key: str, until: datetime) -> None:
-        with self._lock:
-            self.until[key] = max(until, self.until.get(key, until))
-
-    def hold(self, key: str, now: datetime) -> bool:
-        with self._lock:
-            return key in self.until and self.until[key] > now
+def wake_nobody(_connection: Connection) -> None:
+    """Leave it to the next tick: the embedded engine looks for work by itself."""
 
 
 @dataclass(slots=True)
@@ -158,7 +148,11 @@ class Site:
     """Everything a step needs.
 
     Attributes:
+        arrivals: what shares the commits of deliveries that come in at the same time.
+        reached: called at every point of `connector.stops`.
         confirm: calls the address that a verified sender asks us to call before it delivers anything.
+        wake: called last in a transaction that accepts deliveries, so that a worker takes them up as soon as it is
+            committed, and never if it is not.
     """
 
     database: Database
@@ -172,13 +166,24 @@ class Site:
     budgets: Budgets = field(default_factory=Budgets)
     stop: threading.Event = field(default_factory=threading.Event)
     pauses: Pauses = field(default_factory=Pauses)
+    breakers: Breakers = field(default_factory=Breakers)
     key_uses: KeyUses = field(default_factory=KeyUses)
+    arrivals: GroupCommit[Any, Any] = field(default_factory=GroupCommit)
+    reached: Callable[[str], None] = never
     confirm: Callable[[Private], None] = call_nobody
+    wake: Callable[[Connection], None] = wake_nobody
 
     def active_accounts(self) -> list[AccountWork]:
         """Return the accounts that may be asked now."""
-        now = self.clock.now()
-        return [one for one in self.accounts.values() if not self.pauses.hold(one.name, now)]
+        return [one for one in self.accounts.values() if self.may_ask(one)]
+
+    def may_ask(self, account: AccountWork) -> bool:
+        """Say whether an account may be asked now."""
+        return self._is_free(account.name)
+
+    def is_away(self, account: AccountWork) -> bool:
+        """Say whether an account has not answered lately, whatever it was asked."""
+        return not self.breakers.of(account.name).is_closed
 
     def pause_account(self, account: AccountWork, error: Halting) -> None:
         """Ask nothing more of an account for a while. Nothing is burned meanwhile."""
@@ -186,13 +191,25 @@ class Site:
         log = self.log.error if isinstance(error, Misconfigured) else self.log.warning
         log("account_paused", account=account.name, code=error.code, next_at=until)
 
+    def calls_to(self, account: AccountWork) -> Gate:
+        """Return what every call to an account passes through."""
+        return partial(self._through, account.name, account.name, None)
+
+    def may_report(self, source: SourceWork) -> bool:
+        """Say whether a source may be sent reports now."""
+        return self._is_free(_reports_of(source))
+
     def pause_reports(self, source: SourceWork, error: Halting) -> None:
         """Send a source no reports for a while."""
         self._pause(_reports_of(source), error, self.report_retry)
 
-    def may_report(self, source: SourceWork) -> bool:
-        """Say whether a source may be sent reports now."""
-        return not self.pauses.hold(_reports_of(source), self.clock.now())
+    def reports_to(self, source: SourceWork) -> Gate:
+        """Return what every report to a source passes through."""
+        return partial(self._through, _reports_of(source), None, source.name)
+
+    def _is_free(self, key: str) -> bool:
+        now = self.clock.now()
+        return not self.pauses.hold(key, now) and not self.breakers.hold(key, now)
 
     def _pause(self, key: str, error: Halting, policy: RetryPolicy) -> datetime:
         now = self.clock.now()
@@ -200,42 +217,29 @@ class Site:
         self.pauses.set(key, until)
         return until
 
+    @contextmanager
+    def _through(self, key: str, account: str | None, source: str | None) -> Iterator[Verdict | None]:
+        """Let one call through the breaker of a remote system, and say in the log when that opens or closes."""
+        granted = self.breakers.enter(key, self.clock.now())
+        if granted is None:
+            yield None
+            return
+
+        def ended(outcome: object) -> None:
+            before, after = self.breakers.end(granted, outcome, self.clock.now())
+            if after.openings > before.openings and isinstance(outcome, ConnectorError):
+                code, next_at, count = outcome.code, after.open_until, after.openings
+                self.log.warning(
+                    "breaker_opened", account=account, source=source, code=code, count=count, next_at=next_at
+                )
+            elif before.openings and after.is_closed:
+                self.log.info("breaker_closed", account=account, source=source)
+
+        try:
+            yield ended
+        finally:
+            self.breakers.leave(granted)
+
 
 def _reports_of(source: SourceWork) -> str:
     return f"report:{source.name}"
-
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def call_each(
-    items: Iterable[Item], call: Callable[[Item], Result], concurrency: int, stop: threading.Event
-) -> list[tuple[Item, Result | ConnectorError]]:
-    """Make one remote call per item, a few at a time, and pair each item with its result or typed error.
-
-    Items are left out, to be taken up by the next run, once the process is asked to stop or a call shows that every
-    further one would fail the same way: an operator has to act, or we have to slow down. A defect in one call is that
-    item's error, so that it cannot keep the others from being done.
-    """
-    halted = threading.Event()
-
-    def one(item: Item) -> tuple[Item, Result | ConnectorError] | None:
-        if stop.is_set() or halted.is_set():
-            return None
-        try:
-            return item, call(item)
-        except HALTING as error:
-            halted.set()
-            return item, error
-        except ConnectorError as error:
-            return item, error
-        except Exception as error:  # noqa: BLE001 - whatever it is, it may have been carried out
-            return item, Temporary(Code.INTERNAL_ERROR, type(error).__name__, outcome_unknown=True)
-
-    if concurrency == 1:
-        done = [one(item) for item in items]
-    else:
-        with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="remote") as pool:
-            done = list(pool.map(one, items))
-    return [pair for pair in done if pair is not None]

@@ -12,10 +12,11 @@ from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused
 from connector.model import Batch, SubmitAnswer
 from connector.policy.batching import form_batches
 from connector.policy.polling import next_look
-from connector.policy.retry import next_try
+from connector.policy.retry import next_try, passes
 from connector.services.operation import end_at_once
+from connector.services.remote import HALTING, Verdict
 from connector.services.settle import settle
-from connector.services.site import HALTING, AccountWork, LookUp, Site
+from connector.services.site import AccountWork, LookUp, Site
 from connector.states import OperationState, SubmissionState, TargetState
 from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
@@ -52,7 +53,13 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
         rows = targets.to_submit(connection, account.name, site.clock.now(), limit, looked_up=looked_up)
     batches = _batches(account, rows, site.clock.now())
     for batch, members in batches:
-        if site.stop.is_set() or not _submit_batch(site, account, batch, members) or _must_wait(site, account):
+        if site.stop.is_set():
+            return False
+        with site.calls_to(account)() as ended:
+            # Asked before the intent is written: what is not called must not look as if it had been.
+            if ended is None or not _submit_batch(site, account, batch, members, ended):
+                return False
+        if _must_wait(site, account):
             return False
     return bool(batches) and len(rows) == limit
 
@@ -63,12 +70,13 @@ def _must_wait(site: Site, account: AccountWork) -> bool:
     An outcome that was lost is looked for by size and time. While that goes on no further call is made that looks like
     it; one that can never be told from others does not hold up the account for ever.
     """
-    now = site.clock.now()
+    if not site.may_ask(account):
+        return True
     if account.api.repeat_is_safe:
-        return site.pauses.hold(account.name, now)
+        return False
+    since = site.clock.now() - timedelta(seconds=account.unknown_wait_s)
     with site.database.read() as connection:
-        searched = submissions.any_open(connection, account.name, now - timedelta(seconds=account.unknown_wait_s))
-    return searched or site.pauses.hold(account.name, now)
+        return submissions.any_open(connection, account.name, since)
 
 
 def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> list[tuple[Batch, list[AnyRow]]]:
@@ -91,7 +99,7 @@ def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> lis
     return formed
 
 
-def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow]) -> bool:
+def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow], ended: Verdict) -> bool:
     """Make one bulk call; say whether the account may be sent the next one."""
     with site.database.write() as connection:
         submission_id, mine = submissions.intend(
@@ -107,13 +115,18 @@ def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Seque
         return True
     values = list(dict.fromkeys(one.value for one in mine))
     attempt = Attempt(submission_id, Batch(batch.table, batch.field, values), mine)
+    site.reached("intended")
     try:
         answer = account.api.submit(batch.table, batch.field, values)
     except ConnectorError as error:
+        ended(error)
         _take_error(site, account, attempt, error)
         return not isinstance(error, Temporary)
+    ended(answer)
+    site.reached("called")
     with site.database.write() as connection:
         record_answer(site, connection, account, attempt, answer)
+    site.reached("answered")
     _log_answer(site, account, attempt, answer)
     return True
 
@@ -184,12 +197,14 @@ def _queue_again(
     reason: str,
     error: ConnectorError | None = None,
     batch_cap: int | None = None,
-) -> None:
+) -> datetime:
+    """Put values back into the queue, and return when they may be sent again."""
     cause = error or Temporary(Code.REMOTE_ANSWER_UNREADABLE)
     tries = max(one.tries for one in members)
+    due_at = min(one.due_at for one in members)
     # Halves need not wait: each is smaller than what was refused, so this comes to an end.
     wait_s = 0.0 if batch_cap is not None else account.retry.max_s
-    next_at = next_try(tries, cause, now, site.rng, account.retry) or now + timedelta(seconds=wait_s)
+    next_at = next_try(tries, cause, now, site.rng, account.retry, due_at=due_at) or now + timedelta(seconds=wait_s)
     targets.queue_again(
         connection,
         [one.id for one in members],
@@ -199,29 +214,41 @@ def _queue_again(
         reason=reason,
         batch_cap=batch_cap,
     )
+    return next_at
 
 
 def _take_error(site: Site, account: AccountWork, attempt: Attempt, error: ConnectorError) -> None:
     """Decide what a failed call means for its targets: nothing happened, nobody knows, or a final no."""
     size = len(attempt.batch.values)
+    now = site.clock.now()
+    due_at = min(one.due_at for one in attempt.members)
+    next_at = None
     if isinstance(error, HALTING):
         site.pause_account(account, error)
     if isinstance(error, Misconfigured):
-        _give_back(site, account, attempt, error)
+        next_at = _give_back(site, account, attempt, error)
     elif isinstance(error, Refused) and size > 1:
         # The call as a whole was refused, which says nothing about the single value: halve until it does.
-        _give_back(site, account, attempt, error, batch_cap=size // 2)
+        next_at = _give_back(site, account, attempt, error, batch_cap=size // 2)
     elif isinstance(error, Refused):
         _refuse(site, attempt, error)
     elif _surely_not_done(account, error):
-        _give_back(site, account, attempt, error)
+        next_at = _give_back(site, account, attempt, error)
     else:
         with site.database.write() as connection:
             submissions.end_submission(
                 connection, attempt.submission_id, SubmissionState.UNKNOWN, site.clock.now(), reason=error.code
             )
-    site.log.warning(
-        "batch_failed", account=account.name, submission_id=attempt.submission_id, code=error.code, count=size
+    is_late = next_at is not None and passes(next_at, now, due_at)
+    log = site.log.error if is_late else site.log.warning
+    log(
+        "batch_failed",
+        account=account.name,
+        submission_id=attempt.submission_id,
+        code=error.code,
+        count=size,
+        next_at=next_at,
+        due_at=due_at if is_late else None,
     )
 
 
@@ -234,15 +261,16 @@ def _surely_not_done(account: AccountWork, error: ConnectorError) -> bool:
 
 def _give_back(
     site: Site, account: AccountWork, attempt: Attempt, error: ConnectorError, batch_cap: int | None = None
-) -> None:
+) -> datetime | None:
     now = site.clock.now()
     with site.database.write() as connection:
         if submissions.end_submission(
             connection, attempt.submission_id, SubmissionState.ABANDONED, now, reason=error.code
         ):
-            _queue_again(
+            return _queue_again(
                 site, connection, account, attempt.members, now, reason=error.code, error=error, batch_cap=batch_cap
             )
+    return None
 
 
 def _refuse(site: Site, attempt: Attempt, error: ConnectorError) -> None:

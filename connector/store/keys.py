@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from connector.store.columns import AnyRow
-from connector.store.requests import insert_if_new
+from connector.store.insertion import insert_if_new
 from connector.store.tables import key_uses, replays
 
 MAX_ID_CHARS: Final = 200

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, case, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select, true
 
+from connector.policy.retry import PRESSING
 from connector.states import FINISHED_REQUESTS, OPEN_REQUESTS, TERMINAL_TARGETS, ReportState, RequestState, TargetState
 from connector.store.columns import AnyRow
+from connector.store.dead_letters import UNFULFILLED, is_dropped
 from connector.store.tables import (
     deliveries,
     history,
@@ -22,6 +25,9 @@ from connector.store.tables import (
     targets,
 )
 
+_HEX: Final = re.compile("[0-9a-f]{1,32}")
+# The indexes that begin with the account hold one part of the targets each.
+_PARTS_OF_TARGETS: Final = (targets.c.known_before.is_(None), targets.c.known_before.is_not(None))
 _OPEN = tuple(state for state in RequestState if state in OPEN_REQUESTS)
 
 
@@ -39,6 +45,8 @@ class Overview:
     late: int
     due_within_7_days: int
     next_due: datetime | None
+    unfulfilled: int = 0
+    unreported_due: int = 0
 
 
 def overview(connection: Connection, now: datetime) -> Overview:
@@ -63,7 +71,16 @@ def overview(connection: Connection, now: datetime) -> Overview:
         late=number(is_open, requests.c.due_at < now),
         due_within_7_days=number(is_open, requests.c.due_at >= now, requests.c.due_at < soon),
         next_due=connection.scalar(select(func.min(requests.c.due_at)).where(is_open)),
+        unfulfilled=number(requests.c.state.in_(UNFULFILLED), ~is_dropped()),
+        unreported_due=_unreported(connection, now + PRESSING),
     )
+
+
+def _unreported(connection: Connection, until: datetime) -> int:
+    """Count the last reports that failed at least once, of requests whose due date is near or past."""
+    failing = (reports.c.state == ReportState.QUEUED, reports.c.tries > 0, reports.c.final.is_(True))
+    joined = reports.join(requests, requests.c.id == reports.c.request_id)
+    return connection.scalar(select(func.count()).select_from(joined).where(*failing, requests.c.due_at < until)) or 0
 
 
 def left_out(
@@ -75,30 +92,42 @@ def left_out(
         `source` or `account`, its name, and how many requests, unsent reports or targets on their way belong to it.
     """
     open_targets = [one for one in TargetState if one not in TERMINAL_TARGETS]
+    everywhere = (true(),)
     questions = (
-        ("source", requests.c.source, requests.c.state.in_(_OPEN), sources),
-        ("source", reports.c.source, reports.c.state == ReportState.QUEUED, sources),
-        ("account", targets.c.account, targets.c.state.in_(open_targets), accounts),
+        ("source", requests.c.source, requests.c.state.in_(_OPEN), everywhere, sources),
+        ("source", reports.c.source, reports.c.state == ReportState.QUEUED, everywhere, sources),
+        ("account", targets.c.account, targets.c.state.in_(open_targets), _PARTS_OF_TARGETS, accounts),
     )
     found = []
-    for what, name, waiting, known in questions:
-        rows = connection.execute(
-            select(name, func.count()).where(waiting, name.not_in(list(known))).group_by(name).order_by(name)
-        )
-        found += [(what, row[0], row[1]) for row in rows]
+    for what, column, waiting, pieces, known in questions:
+        names = {name for piece in pieces for name in _distinct(connection, column, piece)}
+        for name in sorted(names - set(known)):
+            counts = (select(func.count()).where(column == name, waiting, piece) for piece in pieces)
+            number = sum(connection.scalar(one) or 0 for one in counts)
+            found += [(what, name, number)] if number else []
     return found
+
+
+def _distinct(connection: Connection, column: ColumnElement[str], condition: ColumnElement[bool]) -> Iterator[str]:
+    """Give the few different values of a column that an index begins with, by one look-up each."""
+    found = connection.scalar(select(func.min(column)).where(condition))
+    while found is not None:
+        yield found
+        found = connection.scalar(select(func.min(column)).where(condition, column > found))
 
 
 def needing_attention(connection: Connection, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return open requests, those past their due date and held ones first, then the most urgent."""
-    late = case((requests.c.due_at < now, 0), else_=1)
-    held = case((requests.c.state == RequestState.HELD, 0), else_=1)
-    return connection.execute(
-        select(requests)
-        .where(requests.c.state.in_(_OPEN))
-        .order_by(late, held, requests.c.due_at, requests.c.id)
-        .limit(limit)
-    ).all()
+    # In each state the most urgent are the first of what is asked for, so no more than these can be among them.
+    rows = [
+        row
+        for state in _OPEN
+        for row in connection.execute(
+            select(requests).where(requests.c.state == state).order_by(requests.c.due_at, requests.c.id).limit(limit)
+        )
+    ]
+    rows.sort(key=lambda row: (row.due_at >= now, row.state is not RequestState.HELD, row.due_at, row.id))
+    return rows[:limit]
 
 
 def with_ended_reports(connection: Connection, limit: int) -> Sequence[AnyRow]:
@@ -111,18 +140,26 @@ def with_ended_reports(connection: Connection, limit: int) -> Sequence[AnyRow]:
             reports.c.attempt == requests.c.attempt,
             requests.c.state.in_(FINISHED_REQUESTS),
         )
-        .order_by(requests.c.id.desc())
+        .order_by(reports.c.request_id.desc())
         .limit(limit)
     ).all()
 
 
 def find(connection: Connection, name: str) -> Sequence[AnyRow]:
     """Return the requests that go by a name: our id or a beginning of it, or one of the source's own ids."""
-    by_id = connection.execute(select(requests).where(requests.c.id.startswith(name, autoescape=True)).limit(2)).all()
-    if by_id:
-        return by_id
+    if _HEX.fullmatch(name.lower()):
+        # Between its beginning and what follows on all that begin so: every database answers that by its index.
+        first, last = name.lower(), f"{name.lower()}g"
+        rows = connection.execute(
+            select(requests).where(requests.c.id >= first, requests.c.id < last).order_by(requests.c.id).limit(2)
+        ).all()
+        if rows:
+            return rows
     keys = [f"subtask:{name.lower()}", f"request:{name.upper()}"]
-    by_key = connection.execute(select(requests).where(requests.c.request_key.in_(keys)).limit(2)).all()
+    sources = [*_distinct(connection, requests.c.source, true())]
+    by_key = connection.execute(
+        select(requests).where(requests.c.source.in_(sources), requests.c.request_key.in_(keys)).limit(2)
+    ).all()
     if by_key:
         return by_key
     external = [requests.c.external[key].as_string() == name for key in ("request_ref", "subtask_id", "request_id")]

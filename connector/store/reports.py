@@ -11,7 +11,7 @@ from connector.ids import new_id
 from connector.model import SourceStatus
 from connector.states import ReportState
 from connector.store.columns import AnyRow
-from connector.store.moves import move, parts
+from connector.store.moves import move, parts, still
 from connector.store.tables import reports, requests
 
 
@@ -56,7 +56,7 @@ def has_progress(connection: Connection, request_id: str, attempt: int) -> bool:
 def to_send(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return the reports of a source that are due, longest waiting first, with the source's own ids."""
     return connection.execute(
-        select(reports, requests.c.external, requests.c.callback_url)
+        select(reports, requests.c.external, requests.c.callback_url, requests.c.due_at)
         .join(requests, requests.c.id == reports.c.request_id)
         .where(reports.c.source == source, reports.c.state == ReportState.QUEUED, reports.c.next_at <= now)
         .order_by(reports.c.next_at, reports.c.id)
@@ -67,19 +67,18 @@ def to_send(connection: Connection, source: str, now: datetime, limit: int) -> S
 def still_queued(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:
     """Return those of the reports read before that have not been sent or superseded meanwhile."""
     ids = [row.id for row in rows]
-    found = set(
-        connection.scalars(select(reports.c.id).where(reports.c.id.in_(ids), reports.c.state == ReportState.QUEUED))
-    )
+    found = set(connection.scalars(select(reports.c.id).where(still(reports, ids, ReportState.QUEUED))))
     return [row for row in rows if row.id in found]
 
 
 def supersede(connection: Connection, request_ids: Collection[str], now: datetime) -> None:
-    """Drop the reports of requests that were not sent yet: what comes next makes them pointless."""
+    """End the reports of requests that never arrived, given up or not: what comes next makes them pointless."""
     for part in parts(request_ids):
-        ids = connection.scalars(
-            select(reports.c.id).where(reports.c.request_id.in_(part), reports.c.state == ReportState.QUEUED)
-        ).all()
-        move(connection, reports, ids, ReportState.QUEUED, ReportState.SUPERSEDED, ended_at=now)
+        for old in (ReportState.QUEUED, ReportState.DEAD):
+            ids = connection.scalars(
+                select(reports.c.id).where(reports.c.request_id.in_(part), reports.c.state == old)
+            ).all()
+            move(connection, reports, ids, old, ReportState.SUPERSEDED, ended_at=now)
 
 
 def end_report(connection: Connection, report_id: str, new: ReportState, now: datetime, reason: str = "") -> bool:
@@ -109,15 +108,31 @@ def try_again(connection: Connection, report_id: str, next_at: datetime, reason:
 
 
 def revive(connection: Connection, request_id: str, attempt: int, now: datetime) -> int:
-    """Queue this attempt's dead reports again: the source asks for the same request once more."""
-    ids = connection.scalars(
-        select(reports.c.id).where(
-            reports.c.request_id == request_id,
-            reports.c.attempt == attempt,
-            reports.c.final.is_(True),
-            reports.c.state == ReportState.DEAD,
-        )
-    ).all()
-    return move(
-        connection, reports, ids, ReportState.DEAD, ReportState.QUEUED, next_at=now, tries=0, reason="", ended_at=None
-    )
+    """Queue this attempt's last report again if it was given up: the source asks for the same request once more.
+
+    That outweighs an operator's decision not to send it.
+    """
+    revived = 0
+    for old in (ReportState.DEAD, ReportState.DROPPED):
+        ids = connection.scalars(
+            select(reports.c.id).where(
+                reports.c.request_id == request_id,
+                reports.c.attempt == attempt,
+                reports.c.final.is_(True),
+                reports.c.state == old,
+            )
+        ).all()
+        revived += queue_again(connection, ids, old, now)
+    return revived
+
+
+def drop(connection: Connection, report_id: str, now: datetime, reason: str) -> bool:
+    """Let a dead report rest, with an operator's reason; False if it is not dead any more."""
+    values = {"ended_at": now, "reason": reason}
+    return move(connection, reports, [report_id], ReportState.DEAD, ReportState.DROPPED, **values) == 1
+
+
+def queue_again(connection: Connection, ids: Collection[str], old: ReportState, now: datetime) -> int:
+    """Queue reports that were given up or dropped, as if they had never been tried; return how many moved."""
+    again = {"next_at": now, "tries": 0, "reason": "", "ended_at": None}
+    return move(connection, reports, ids, old, ReportState.QUEUED, **again)

@@ -5,41 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, insert, or_, select, union, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, update
 
 from connector.ids import new_id
 from connector.private import Private
 from connector.states import IdentityState, RequestState, TargetState
 from connector.store.columns import AnyRow
+from connector.store.insertion import insert_if_new
 from connector.store.moves import move, parts
-from connector.store.tables import deliveries, history, identities, replays, requests, targets
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One delivery to be claimed: at most one row per (source, claim_key)."""
-
-    source: str
-    claim_key: str
-    body_digest: str
-    received_at: datetime
-    sender_time: datetime | None
-    principal: str
-    secret_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """What tells one delivery from every other of its source: at most one row per (source, replay_hash)."""
-
-    source: str
-    replay_hash: str
-    body_digest: str
-    expires_at: datetime | None
+from connector.store.tables import history, identities, requests, targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,75 +34,13 @@ _BY_KEY = (
     .with_for_update()
 )
 _HASHES_OF = select(identities.c.value_hash).where(identities.c.request_id == bindparam("request_id"))
-_CLAIMED = select(deliveries.c.body_digest, deliveries.c.request_id).where(
-    deliveries.c.source == bindparam("source"), deliveries.c.claim_key == bindparam("claim_key")
-)
-_REPLAYED = select(replays.c.body_digest, replays.c.request_id).where(
-    replays.c.source == bindparam("source"), replays.c.replay_hash == bindparam("replay_hash")
-)
+# Word for word as in the indexes that answer them. A request is not mapped as long as it has identities that the rules
+# were not applied to.
+_NOT_MAPPED = text("mapping_digest = ''")
+_HELD = text("state = 'held'")
+_MAPPED_BEFORE = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)
 _ADD_IDENTITY = insert(identities)
 _ADD_HISTORY = insert(history)
-
-
-@cache
-def insert_or_leave(dialect: str, table: Table, unique: tuple[str, ...]) -> Any:
-    """Return the statement that inserts rows except where one with the same `unique` columns exists.
-
-    A unique index decides, also between two processes at the same moment.
-    """
-    dialect_insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return dialect_insert(table).on_conflict_do_nothing(index_elements=list(unique))
-
-
-@cache
-def _insert_and_return(dialect: str, table: Table, unique: tuple[str, ...]) -> Any:
-    # RETURNING tells on both databases whether there was an insertion; a row count does not.
-    return insert_or_leave(dialect, table, unique).returning(table)
-
-
-def insert_if_new(
-    connection: Connection, table: Table, values: Mapping[str, Any], unique: tuple[str, ...]
-) -> AnyRow | None:
-    """Insert a row and return it, or return None if one with the same `unique` columns exists."""
-    statement = _insert_and_return(connection.dialect.name, table, unique)
-    return connection.execute(statement, dict(values)).one_or_none()
-
-
-def claim(connection: Connection, one: Claim, request_id: str) -> AnyRow | None:
-    """Claim a delivery for a request. Return None if this is its first use, else the earlier delivery's row."""
-    fresh = insert_if_new(
-        connection,
-        deliveries,
-        {
-            "id": new_id(one.received_at),
-            "source": one.source,
-            "claim_key": one.claim_key,
-            "body_digest": one.body_digest,
-            "received_at": one.received_at,
-            "sender_time": one.sender_time,
-            "principal": one.principal,
-            "secret_id": one.secret_id,
-            "request_id": request_id,
-        },
-        ("source", "claim_key"),
-    )
-    if fresh is not None:
-        return None
-    return connection.execute(_CLAIMED, {"source": one.source, "claim_key": one.claim_key}).one()
-
-
-def claim_replay(connection: Connection, one: Replay, request_id: str) -> AnyRow | None:
-    """Claim what tells a delivery apart. Return None if this is its first use, else the row of the earlier one."""
-    values = {
-        "source": one.source,
-        "replay_hash": one.replay_hash,
-        "body_digest": one.body_digest,
-        "request_id": request_id,
-        "expires_at": one.expires_at,
-    }
-    if insert_if_new(connection, replays, values, ("source", "replay_hash")) is not None:
-        return None
-    return connection.execute(_REPLAYED, {"source": one.source, "replay_hash": one.replay_hash}).one()
 
 
 def find_or_insert(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[AnyRow, bool]:
@@ -163,12 +77,19 @@ def add_identities(
     ]
     if rows:
         connection.execute(_ADD_IDENTITY, rows)
+    if rows and look:
+        # What is there was mapped without them.
+        connection.execute(update(requests).where(requests.c.id == request_id).values(mapping_digest=""))
     return len(rows)
 
 
-def set_external(connection: Connection, request_id: str, external: Mapping[str, str]) -> None:
-    """Replace the source's own ids of a request."""
-    connection.execute(update(requests).where(requests.c.id == request_id).values(external=dict(external)))
+def set_addresses(
+    connection: Connection, request_id: str, external: Mapping[str, str], callback_url: Private | None
+) -> None:
+    """Replace the source's own ids of a request, and where the source is told."""
+    connection.execute(
+        update(requests).where(requests.c.id == request_id).values(external=dict(external), callback_url=callback_url)
+    )
 
 
 def move_request(
@@ -209,7 +130,7 @@ def note_mapping(connection: Connection, request_id: str, *, reason: str, mappin
     )
 
 
-def start_again(connection: Connection, row: AnyRow, now: datetime) -> bool:
+def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "") -> bool:
     """Begin a new attempt of a request that ended partial or failed: what failed is queued again, nothing else."""
     for ended in (TargetState.REFUSED, TargetState.FAILED):
         ids = connection.scalars(
@@ -232,7 +153,8 @@ def start_again(connection: Connection, row: AnyRow, now: datetime) -> bool:
             next_at=now,
             entered_at=now,
         )
-    return move_request(connection, row, RequestState.RECEIVED, now, attempt=row.attempt + 1, finished_at=None)
+    again = {"attempt": row.attempt + 1, "finished_at": None}
+    return move_request(connection, row, RequestState.RECEIVED, now, reason=reason, **again)
 
 
 def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Sequence[AnyRow]:
@@ -245,34 +167,36 @@ def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Se
     """
     if not digests:
         return []
-    # Three selections, each by an index of its own: one condition would walk through all open requests at every tick.
-    came_later = (
-        select(requests.c.id)
-        .join(identities, identities.c.request_id == requests.c.id)
-        .where(
-            identities.c.state == IdentityState.RECEIVED,
-            requests.c.state.in_((RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)),
-        )
-    )
-    other_rules = or_(
-        *(and_(requests.c.source == source, requests.c.mapping_digest != digest) for source, digest in digests.items())
-    )
-    ids = union(
-        select(requests.c.id).where(requests.c.state == RequestState.RECEIVED),
-        came_later,
-        select(requests.c.id).where(requests.c.state == RequestState.HELD, other_rules),
-    )
-    return connection.execute(
-        select(requests)
-        .where(requests.c.id.in_(ids), requests.c.source.in_(list(digests)))
-        .order_by(requests.c.due_at, requests.c.id)
-        .limit(limit)
-    ).all()
+    # Several selections, each by an index of its own and no longer than `limit`: one condition would walk through all
+    # open requests at every tick.
+    here = requests.c.source.in_(list(digests))
+    urgent_first = select(requests).order_by(requests.c.due_at, requests.c.id).limit(limit)
+    selections = [
+        urgent_first.where(requests.c.state == RequestState.RECEIVED, here),
+        *(urgent_first.where(_NOT_MAPPED, requests.c.state == state, here) for state in _MAPPED_BEFORE),
+    ]
+    in_turn = select(requests).order_by(requests.c.mapping_digest, requests.c.id).limit(limit)
+    for source, digest in digests.items():
+        held = in_turn.where(_HELD, requests.c.source == source)
+        # Not `!=`, which no index answers.
+        selections += [held.where(requests.c.mapping_digest < digest), held.where(requests.c.mapping_digest > digest)]
+    found = {row.id: row for one in selections for row in connection.execute(one)}
+    return sorted(found.values(), key=lambda row: (row.due_at, row.id))[:limit]
 
 
 def lock(connection: Connection, request_id: str) -> AnyRow | None:
     """Return the request row, locked for this transaction where the database can; None if there is none."""
     return connection.execute(select(requests).where(requests.c.id == request_id).with_for_update()).one_or_none()
+
+
+def lock_known(connection: Connection, keys: Collection[tuple[str, str]]) -> None:
+    """Lock the requests that are there, given by (source, request key), in the order of their ids.
+
+    Call it before several of them are changed in one transaction. SQLite has one writer at a time, and needs none.
+    """
+    if len(keys) > 1 and connection.dialect.name != "sqlite":
+        named = tuple_(requests.c.source, requests.c.request_key).in_(sorted(keys))
+        connection.execute(select(requests.c.id).where(named).order_by(requests.c.id).with_for_update())
 
 
 def lock_all(connection: Connection, request_ids: Collection[str]) -> list[AnyRow]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from connector.codes import Code
 from connector.errors import Misconfigured
 from connector.store.database import SCHEMA_LOCK, Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
+
+# Written in the place of the revision by `connector db copy`, so that no process works on such a store.
+MOVED: Final = "moved"
+COPYING: Final = "copying"
+COPY_FAILED: Final = "copy_failed"
+_MARKED: Final = {MOVED: Code.STORE_MOVED, COPYING: Code.STORE_INCOMPLETE, COPY_FAILED: Code.STORE_INCOMPLETE}
 
 
 def _config() -> Config:
@@ -30,6 +37,10 @@ def newest() -> str:
     return head
 
 
+def _known() -> set[str]:
+    return {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def current(database: Database) -> str | None:
     """Return the store's revision; None for an empty store."""
     with database.read() as connection:
@@ -42,6 +53,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     Safe to repeat, also by several processes at once: they wait for each other.
     """
     before = current(database)
+    _require_unmarked(before)
+    if before is not None and before not in _known():
+        found = f"found revision {before}, which this version does not know; a newer one wrote it"
+        raise Misconfigured(Code.STORE_OUTDATED, found)
     config = _config()
     with database.write() as connection:
         if not database.is_sqlite:
@@ -55,5 +70,16 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 def require_current(database: Database) -> None:
     """Raise `Misconfigured` unless the store is at the newest revision."""
     found, wanted = current(database), newest()
+    _require_unmarked(found)
     if found != wanted:
         raise Misconfigured(Code.STORE_OUTDATED, f"found revision {found or 'none'}, expected {wanted}")
+
+
+def mark(connection: Connection, revision: str) -> None:
+    """Write a mark, or a revision, in the place of the revision."""
+    connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def _require_unmarked(revision: str | None) -> None:
+    if revision in _MARKED:
+        raise Misconfigured(_MARKED[revision])

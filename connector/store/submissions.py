@@ -13,8 +13,9 @@ from connector.ids import new_id
 from connector.model import RemoteStatus
 from connector.states import SUBMISSION_MOVES, OperationState, SubmissionState, TargetState
 from connector.store.columns import AnyRow
+from connector.store.insertion import insert_or_leave
 from connector.store.moves import move, parts
-from connector.store.requests import begin_work, insert_or_leave, lock_all
+from connector.store.requests import begin_work, lock_all
 from connector.store.tables import operations, submissions, targets
 from connector.store.targets import FREE_REQUESTS
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from connector.model import Presence, SourceStatus
@@ -39,6 +40,12 @@ metadata = MetaData(
 ID = String(32)
 NAME = String(64)
 
+
+def _index_where(name: str, *columns: str, where: str) -> Index:
+    """Return an index of some of the rows. A query has to repeat `where` word for word to be answered by it."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 requests = Table(
     "requests",
     metadata,
@@ -60,7 +67,10 @@ requests = Table(
     # Where the source asked to be told; such an address may hold a token or a name.
     Column("callback_url", Personal),
     UniqueConstraint("source", "request_key"),
-    Index("ix_requests_state_due_at", "state", "due_at"),
+    Index("ix_requests_state_due_at_id", "state", "due_at", "id"),
+    # Held requests by the rules that held them, and requests that wait for the mapping: small parts of a long history.
+    _index_where("ix_requests_held_under", "source", "mapping_digest", "id", where="state = 'held'"),
+    _index_where("ix_requests_not_mapped", "state", "due_at", "id", where="mapping_digest = ''"),
 )
 
 deliveries = Table(
@@ -116,7 +126,6 @@ identities = Table(
     Column("reason", String(64), nullable=False, default=""),
     # The hash is made over kind and value, so the pair is what may not come twice.
     UniqueConstraint("request_id", "value_hash"),
-    Index("ix_identities_state", "state"),
 )
 
 targets = Table(
@@ -146,7 +155,11 @@ targets = Table(
     Column("next_at", UtcDateTime, nullable=False),
     Column("looks", Integer, nullable=False, default=0),
     Column("entered_at", UtcDateTime, nullable=False),
-    Index("ix_targets_account_state_next_at", "account", "state", "next_at"),
+    # What is with Lytics by when it is looked at next, and what waits for Lytics by urgency: a backlog is read from its
+    # beginning, however long it is.
+    _index_where("ix_targets_followed", "account", "state", "next_at", "id", where="operation_id IS NOT NULL"),
+    _index_where("ix_targets_looked_up", "account", "state", "due_at", "id", where="known_before IS NOT NULL"),
+    _index_where("ix_targets_not_looked_up", "account", "state", "due_at", "id", where="known_before IS NULL"),
     Index("ix_targets_request_id_state", "request_id", "state"),
     Index("ix_targets_submission_id", "submission_id"),
     Index("ix_targets_operation_id", "operation_id"),
@@ -213,6 +226,7 @@ reports = Table(
     # One progress and one final report per attempt of a request.
     UniqueConstraint("request_id", "attempt", "final"),
     Index("ix_reports_source_state_next_at", "source", "state", "next_at"),
+    Index("ix_reports_state_request_id", "state", "request_id"),
 )
 
 history = Table(

@@ -21,13 +21,20 @@ FREE_REQUESTS: Final = (RequestState.QUEUED, RequestState.WORKING)
 def to_look_up_before(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return queued targets that were not looked up yet, most urgent first."""
     return connection.execute(
-        select(targets.c.id, targets.c.lytics_table, targets.c.field, targets.c.value, targets.c.looks)
+        select(
+            targets.c.id,
+            targets.c.lytics_table,
+            targets.c.field,
+            targets.c.value,
+            targets.c.looks,
+            targets.c.due_at,
+        )
         .join(requests, requests.c.id == targets.c.request_id)
         .where(
             targets.c.account == account,
             targets.c.state == TargetState.QUEUED,
-            targets.c.next_at <= now,
             targets.c.known_before.is_(None),
+            targets.c.next_at <= now,
             requests.c.state.in_(FREE_REQUESTS),
         )
         .order_by(targets.c.due_at, targets.c.id)
@@ -51,15 +58,7 @@ def to_submit(connection: Connection, account: str, now: datetime, limit: int, *
     Args:
         looked_up: whether only targets that were looked up before may go.
     """
-    conditions = [
-        targets.c.account == account,
-        targets.c.state == TargetState.QUEUED,
-        targets.c.next_at <= now,
-        requests.c.state.in_(FREE_REQUESTS),
-    ]
-    if looked_up:
-        conditions.append(targets.c.known_before.is_not(None))
-    return connection.execute(
+    due = (
         select(
             targets.c.id,
             targets.c.request_id,
@@ -70,12 +69,22 @@ def to_submit(connection: Connection, account: str, now: datetime, limit: int, *
             targets.c.tries,
             targets.c.batch_cap,
             targets.c.entered_at,
+            targets.c.due_at,
         )
         .join(requests, requests.c.id == targets.c.request_id)
-        .where(*conditions)
+        .where(
+            targets.c.account == account,
+            targets.c.state == TargetState.QUEUED,
+            targets.c.next_at <= now,
+            requests.c.state.in_(FREE_REQUESTS),
+        )
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)
-    ).all()
+    )
+    # Each of the two by its own index, from its beginning.
+    kinds = [targets.c.known_before.is_not(None)] + ([] if looked_up else [targets.c.known_before.is_(None)])
+    rows = [row for kind in kinds for row in connection.execute(due.where(kind))]
+    return sorted(rows, key=lambda row: (row.due_at, row.id))[:limit]
 
 
 def to_confirm(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
@@ -98,6 +107,7 @@ def to_confirm(connection: Connection, account: str, now: datetime, limit: int) 
         .where(
             targets.c.account == account,
             targets.c.state == TargetState.CONFIRMING,
+            targets.c.operation_id.is_not(None),
             targets.c.next_at <= now,
         )
         .order_by(targets.c.next_at, targets.c.id)
@@ -199,7 +209,7 @@ def of_operation(connection: Connection, operation_id: str, state: TargetState) 
 def of_submission(connection: Connection, submission_id: str, state: TargetState) -> Sequence[AnyRow]:
     """Return a submission's targets in `state`, with their values."""
     return connection.execute(
-        select(targets.c.id, targets.c.request_id, targets.c.value, targets.c.tries).where(
+        select(targets.c.id, targets.c.request_id, targets.c.value, targets.c.tries, targets.c.due_at).where(
             targets.c.submission_id == submission_id, targets.c.state == state
         )
     ).all()

@@ -24,11 +24,12 @@ from connector.sandbox.lytics import FakeLytics
 from connector.sandbox.server import LoopbackServer
 from connector.services.site import Site
 from connector.sources.registry import PLATFORMS
-from connector.store import overview, schema
+from connector.store import overview
 from connector.store.tables import reports as report_table
 from connector.store.tables import requests as request_table
 from connector.wiring import build_site, web_app
 from tests.acceptance.journey import ROOT, START, logging_as_it_was
+from tests.support.stores import bring_up_to_date
 
 SECRETS = {
     "LYTICS_TOKEN": LYTICS_TOKEN,
@@ -173,6 +174,6 @@ def described(example: str, store_url: str, *settings: str) -> Iterator[Describe
         stack.enter_context(logging_as_it_was())
         site = build_site(config, "cli", clock)
         stack.callback(site.database.close)
-        schema.upgrade(site.database)
+        bring_up_to_date(site.database)
         receiver = stack.enter_context(LoopbackServer(web_app(config, site)))
         yield Described(site, clock, lytics, receiver.url, platform, f"{recorder.url}/callback")

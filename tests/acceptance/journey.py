@@ -26,8 +26,9 @@ from connector.sandbox.onetrust_state import DsarRequest
 from connector.sandbox.server import LoopbackServer
 from connector.services.site import Site
 from connector.sources.registry import PLATFORMS
-from connector.store import overview, schema
+from connector.store import overview
 from connector.wiring import build_site, web_app
+from tests.support.stores import bring_up_to_date
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -134,7 +135,7 @@ def journey(store_url: str, *settings: str, finish_after_s: float = 0.0) -> Iter
         stack.enter_context(logging_as_it_was())
         site = build_site(config, "cli", clock)
         stack.callback(site.database.close)
-        schema.upgrade(site.database)
+        bring_up_to_date(site.database)
         receiver = stack.enter_context(LoopbackServer(web_app(config, site)))
         signed = Hmac(WEBHOOK_SECRET, prefix="sha256=")
         onetrust.outbound.workflow = Workflow(f"{receiver.url}/webhooks/onetrust", credentials=(signed,), labels=LABELS)

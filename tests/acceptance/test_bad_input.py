@@ -26,14 +26,14 @@ from werkzeug.test import TestResponse
 from connector.clock import FixedClock
 from connector.codes import Code
 from connector.config import load
-from connector.services.map import map_requests
 from connector.services.site import Site
 from connector.sources.registry import PLATFORMS
 from connector.states import RequestState
-from connector.store import schema
+from connector.store.requests import move_request
 from connector.store.tables import metadata, requests
 from connector.wiring import build_site, web_app
 from tests.support.site import RecordingLog
+from tests.support.stores import bring_up_to_date
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 2, 9, 14, 33, tzinfo=UTC)
@@ -123,7 +123,7 @@ def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiv
     site = build_site(config, "web", clock)
     asleep = dataclasses.replace(site.sources["onetrust"], name="asleep", enabled=False)
     site = dataclasses.replace(site, sources={**site.sources, "asleep": asleep})
-    schema.upgrade(site.database)
+    bring_up_to_date(site.database)
     yield Receiver(web_app(config, site).test_client(), site, clock, log)
     site.database.close()
 
@@ -158,11 +158,11 @@ def record_and_wait(receiver: Receiver) -> None:
 
 
 def finish(receiver: Receiver) -> None:
-    """Bring a request to its end without Lytics: a test request is refused."""
-    assert receiver.post(body_of(testRequest=True)).status_code == 202
-    map_requests(receiver.site)
-    with receiver.site.database.read() as connection:
-        assert connection.scalars(select(requests.c.state)).all() == [RequestState.REJECTED]
+    """Bring a request to its end without Lytics."""
+    assert receiver.post(body_of()).status_code == 202
+    with receiver.site.database.write() as connection:
+        row = connection.execute(select(requests)).one()
+        assert move_request(connection, row, RequestState.REJECTED, NOW, reason="not_an_erasure", finished_at=NOW)
 
 
 def use_up(receiver: Receiver) -> None:

@@ -314,3 +314,26 @@ class TestStandardWebhooks:
         shown = json.dumps([dict(one.external) for one in life.requests]) + repr(life.dossier())
         assert life.callback_url not in shown
         assert "ana@example.com" not in shown
+
+
+class TestOneIdForSeveralThings:
+    """An id by which a platform asks for an erasure, and for something that nothing is deleted for."""
+
+    ERASURE = ("privacy.erasure.requested", False)
+
+    @pytest.mark.parametrize("other", [("privacy.access.requested", False), ("privacy.erasure.requested", True)])
+    @pytest.mark.parametrize("erasure_first", [True, False])
+    def test_what_is_no_erasure_neither_joins_one_nor_stands_in_its_way(
+        self, start: Start, other: tuple[str, bool], erasure_first: bool
+    ) -> None:
+        life = start("standard-webhooks")
+        sent = {self.ERASURE: "ana@example.com", other: "bob@example.com"}
+        for kind, test in (self.ERASURE, other) if erasure_first else (other, self.ERASURE):
+            said = json.loads(life.payload("standard-webhooks/erasure_requested"))
+            said["type"] = kind
+            said["data"] |= {"test": test, "user": {"emails": [sent[kind, test]]}}
+            answer = life.post("erasures", json.dumps(said).encode())
+            assert (answer.status_code, answer.json()["duplicate"]) == (202, False)
+        life.run()
+        assert sorted(state for state, _ in life.states) == ["completed", "rejected"]
+        assert gone(life) == ["ana@example.com"]

@@ -127,6 +127,7 @@ def test_run_reports_what_came_in_keeps_a_second_worker_out_and_stops_when_asked
         assert "person-" not in running.text()
 
 
+@pytest.mark.soak
 def test_a_worker_that_is_killed_takes_all_along_and_a_new_start_ends_everything_once(town: Town) -> None:
     town.lytics.finish_after_s = 3600
     first, second = town.people(8), town.people(8)
@@ -169,6 +170,7 @@ class SignsAndKills:
         return SIGNATURE.headers(body, now, session, spoil=spoil)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("victim", ["master", "server"])
 def test_a_receiver_that_is_killed_loses_nothing_that_it_accepted(town: Town, victim: str) -> None:
     subtasks = town.people(40)
@@ -227,6 +229,7 @@ def test_gunicorn_serves_the_same_application_and_health_follows_the_schema(town
         assert running.left_behind() == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("api", ["identity-delete", "identity-queue"])
 def test_the_demo_agrees_with_both_fakes(town: Town, api: str) -> None:
     done = subprocess.run(
@@ -243,6 +246,7 @@ def test_the_demo_agrees_with_both_fakes(town: Town, api: str) -> None:
     assert sum(one["expected"] for one in verdict["lines"]) > 0
 
 
+@pytest.mark.soak
 def test_a_demo_that_is_asked_to_stop_leaves_no_process_behind(town: Town) -> None:
     with started(connector("demo", "--callbacks", "20", "--timeout", "60"), town.folder) as running:
         until(lambda: "are up" in running.text(), "the demo is playing", running)

@@ -75,6 +75,11 @@ def at_once(number: int, what: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(one, range(number)))
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """The queue of the distributed engine has tables of its own, which only its library knows."""
+    return kind != "table" or name is None or not name.startswith("procrastinate_")
+
+
 class TestSchema:
     def test_an_empty_store_is_brought_up_to_date_once(self, store_url: str) -> None:
         with Database(store_url) as database:
@@ -84,7 +89,7 @@ class TestSchema:
 
     def test_the_migrations_make_exactly_the_tables_that_the_code_knows(self, database: Database) -> None:
         with database.read() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
             assert compare_metadata(context, t.metadata) == []
 
     def test_every_foreign_key_and_unique_rule_is_there(self, database: Database) -> None:
@@ -101,7 +106,8 @@ class TestSchema:
 
         assert at_once(3, upgrade) == [None] * 3
         with Database(store_url) as database, database.read() as connection:
-            assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
+            context = MigrationContext.configure(connection, opts={"include_name": is_ours})
+            assert compare_metadata(context, t.metadata) == []
 
     @pytest.mark.parametrize("revision", [None, "0000_of_the_future"])
     def test_any_other_revision_is_refused_by_name(self, store_url: str, revision: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -120,6 +120,32 @@ CALL_FAULTS = [
 PAUSES = st.sampled_from([1, 31, 61, 61, 121, 301, 1000, 4000, 90_000])
 
 
+class Reference:
+    """The life cycle in a few lines: what each request was asked for, what may excuse a failure, how it may end.
+
+    It knows nothing of targets, batches, operations, retries or crashes.
+    """
+
+    def __init__(self) -> None:
+        self.asked: dict[str, set[tuple[str, str]]] = {}
+        self.mended = False
+        # Values whose deletion Lytics broke off or did not carry out, and faults that may have met anybody.
+        self.unlucky: set[str] = set()
+        self.refused = False
+        self.untold = False
+
+    def accepts(self, name: str, said: Iterable[tuple[str, str]]) -> None:
+        self.asked.setdefault(name, set()).update(said)
+
+    def ends(self, name: str) -> set[RequestState]:
+        """Return the states in which a request may be once all work has ended."""
+        if ODD in self.asked[name] and not self.mended:
+            return {RequestState.HELD}
+        if self.refused or self.unlucky & {value for _, value in self.asked[name]}:
+            return {RequestState.COMPLETED, RequestState.PARTIAL, RequestState.FAILED}
+        return {RequestState.COMPLETED}
+
+
 class LifeCycle(RuleBasedStateMachine):
     """One site; whatever may happen to it."""
 
@@ -134,6 +160,7 @@ class LifeCycle(RuleBasedStateMachine):
             self.bench.knows(value, field=FIELDS[kind])
         self.broken: Counter[str] = Counter()
         self.events = 0
+        self.reference = Reference()
 
     # What the source does.
 
@@ -148,21 +175,26 @@ class LifeCycle(RuleBasedStateMachine):
         self.events += event == "new"
         named = {} if event == "none" else {"event": f"e{self.events}"}
         refused = None
+        everything = [*said, *([ODD] if odd else [])]
         try:
-            self.bench.deliver(name, *said, *([ODD] if odd else []), **named)
+            self.bench.deliver(name, *everything, **named)
         except Rejected as error:
             refused = error.code
+        else:
+            self.reference.accepts(name, everything)
         assert refused in (None, Code.EVENT_CONFLICT, Code.REQUEST_FINISHED)
         self.time_passes(then)
 
     @rule(answer=st.sampled_from([*CALL_FAULTS, Delivered.CONFLICT]), then=PAUSES)
     def source_fails(self, answer: Any, then: int) -> None:
         self.bench.reporter.answers.append(answer)
+        self.reference.untold = True
         self.time_passes(then)
 
     @rule(then=PAUSES)
     def rules_are_mended(self, then: int) -> None:
         self.bench.with_rules(compile_rules(RULES.rules, ignore_kinds=("first name", "shoe size")))
+        self.reference.mended = True
         self.time_passes(then)
 
     # What Lytics does.
@@ -173,11 +205,14 @@ class LifeCycle(RuleBasedStateMachine):
             self.lytics.after = error
         else:
             self.lytics.errors.append(error)
+        self.reference.refused |= isinstance(error, Refused)
         self.time_passes(then)
 
     @rule(error=st.sampled_from(CALL_FAULTS), look_up=st.booleans(), then=PAUSES)
     def call_fails(self, error: BaseException, look_up: bool, then: int) -> None:
         (self.lytics.look_up_errors if look_up else self.lytics.status_errors).append(error)
+        # A look-up that fails is no proof that somebody is gone.
+        self.reference.refused |= look_up
         self.time_passes(then)
 
     @rule(error=st.sampled_from([None, LOST, Misconfigured(Code.TOKEN_REFUSED)]), then=PAUSES)
@@ -194,6 +229,7 @@ class LifeCycle(RuleBasedStateMachine):
                 self.lytics.finish(remote_id)
                 continue
             self.broken.update(value for _, _, value in self.lytics.operations[remote_id])
+            self.reference.unlucky |= {value for _, _, value in self.lytics.operations[remote_id]}
             if end == "failed":
                 self.lytics.statuses[remote_id] = RemoteStatus(RemoteState.FAILED, "failed", None, None)
             else:
@@ -203,6 +239,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(who=st.sampled_from(PEOPLE), then=PAUSES)
     def person_will_stay(self, who: tuple[str, str], then: int) -> None:
         self.lytics.stays.add(who[1])
+        self.reference.unlucky.add(who[1])
         self.time_passes(then)
 
     @rule(then=PAUSES)
@@ -238,6 +275,19 @@ class LifeCycle(RuleBasedStateMachine):
                 assert counts.pending == 0
             if row.state is RequestState.COMPLETED:
                 assert counts.deleted + counts.not_found == counts.targets > 0
+
+    @invariant()
+    def exactly_what_was_asked_for_is_stored(self) -> None:
+        names = {row.id: row.external["subtask_id"] for row in self.bench.rows(t.requests)}
+        stored: dict[str, set[tuple[str, str]]] = {name: set() for name in names.values()}
+        for row in self.bench.rows(t.identities):
+            stored[names[row.request_id]].add((row.kind, row.value.reveal()))
+        assert stored == self.reference.asked
+
+    @invariant()
+    def nobody_is_submitted_who_was_not_asked_for(self) -> None:
+        asked = {value for said in self.reference.asked.values() for _, value in said}
+        assert {value for _, _, values in self.lytics.calls for value in values} <= asked - {ODD[1]}
 
     @invariant()
     def completed_means_that_nobody_is_left(self) -> None:
@@ -300,7 +350,9 @@ class LifeCycle(RuleBasedStateMachine):
         assert self.is_quiet()
         self.counts_add_up()
         self.completed_means_that_nobody_is_left()
+        self.exactly_what_was_asked_for_is_stored()
         for row in self.bench.rows(t.requests):
+            assert row.state in self.reference.ends(row.external["subtask_id"])
             self.judge(row)
 
     def is_quiet(self) -> bool:
@@ -318,6 +370,7 @@ class LifeCycle(RuleBasedStateMachine):
             if one.final and (one.request_id, one.attempt) == (row.id, row.attempt)
         ]
         assert (final.status is SourceStatus.COMPLETED) == (row.state is RequestState.COMPLETED)
+        assert final.state is ReportState.SENT or self.reference.untold
         if final.state is ReportState.SENT:
             assert self.bench.reporter.states[row.external["subtask_id"]] is final.status
 

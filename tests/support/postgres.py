@@ -82,16 +82,56 @@ def running(given_url: str) -> Iterator[Server]:
 @contextmanager
 def kept(programs: Path) -> Iterator[str]:
     """Run the keeper while the context lasts; give its first line."""
+    with keeping(programs) as keeper:
+        assert keeper.stdout is not None
+        yield keeper.stdout.readline().strip()
+
+
+def keeping(programs: Path, *settings: str) -> subprocess.Popen[str]:
     # A session of its own: Ctrl-C reaches this process, and the keeper hears of it by the end of its input.
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", KEEPER, programs],
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", KEEPER, programs, *settings],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ) as keeper:
-        assert keeper.stdout is not None
-        yield keeper.stdout.readline().strip()
+    )
+
+
+class Restartable:
+    """A server of one's own that can be stopped and started; what it has committed is there afterwards."""
+
+    def __init__(self, keeper: subprocess.Popen[str]) -> None:
+        self._keeper = keeper
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={self._answer()}"
+
+    def tell(self, word: str) -> None:
+        """Say `fast`, `immediate`, `stop` or `start`; return once it is done."""
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.write(f"{word}\n")
+        self._keeper.stdin.flush()
+        self._answer()
+
+    def _answer(self) -> str:
+        assert self._keeper.stdout is not None
+        word, _, rest = self._keeper.stdout.readline().strip().partition(" ")
+        if word != "ready":
+            raise Unavailable(rest)
+        return rest
+
+
+@contextmanager
+def restartable() -> Iterator[Restartable]:
+    """Give a server of one's own for as long as the context lasts.
+
+    Raises:
+        Unavailable: nothing on this machine starts.
+    """
+    folders = program_folders()
+    if not folders:
+        raise Unavailable("no programs")
+    with keeping(folders[0], "synchronous_commit=on") as keeper:
+        yield Restartable(keeper)
 
 
 def program_folders() -> list[Path]:

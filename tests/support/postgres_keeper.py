@@ -1,8 +1,10 @@
 """Keeps one throw-away PostgreSQL server for as long as somebody holds its standard input open.
 
-Run as a program of its own: `python -I -S postgres_keeper.py BIN_FOLDER`. It prints `ready FOLDER` (the folder of the
-server's socket) or `failed REASON`, then waits for the end of its input, stops the server and removes every file. The
-operating system closes that input however the test run ends, also by SIGKILL, so nothing is left behind.
+Run as a program of its own: `python -I -S postgres_keeper.py BIN_FOLDER [NAME=VALUE …]`, the latter being settings of
+the server. It prints `ready FOLDER` (the folder of the server's socket) or `failed REASON`. Then it reads its input: a
+line `fast` or `immediate` restarts the server that way, `stop` and `start` do half of it, and each is answered in the
+same manner. At the end of its input it stops the server and removes every file. The operating system closes that input
+however the test run ends, also by SIGKILL, so nothing is left behind.
 
 PostgreSQL refuses to run as root. As root it runs under an unprivileged account; if that account cannot reach the
 programs (a virtual environment below a private home), they are copied rather than opened to everybody.
@@ -38,7 +40,11 @@ SETTINGS = {
 }
 
 
-def main(bin_folder: Path) -> None:
+# Words of the input → the signal by which the server is stopped.
+STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "stop": signal.SIGINT}
+
+
+def main(bin_folder: Path, more: list[str]) -> None:
     # A fresh folder directly below /tmp: the path of a Unix socket has at most 107 bytes.
     base = Path(tempfile.mkdtemp(prefix="connector-pg-", dir="/tmp"))
     server: subprocess.Popen[bytes] | None = None
@@ -49,9 +55,15 @@ def main(bin_folder: Path) -> None:
         run: dict[str, Any] = {"cwd": base, "env": environment(), "stdin": subprocess.DEVNULL, **account}
         bin_folder = reachable(bin_folder, base, run)
         initialise(bin_folder, base / "data", run)
-        server = start(bin_folder, base, run)
+        settings = SETTINGS | dict(one.split("=", 1) for one in more)
+        server = start(bin_folder, base, run, settings)
         say(f"ready {base}")
-        sys.stdin.buffer.read()
+        for line in sys.stdin:
+            word = line.strip()
+            stop(server, STOPS.get(word, signal.SIGQUIT))
+            if word != "stop":
+                server = start(bin_folder, base, run, settings)
+            say(f"ready {base}")
     except (OSError, RuntimeError) as error:
         say(f"failed {error}")
     finally:
@@ -114,8 +126,10 @@ def initialise(bin_folder: Path, data: Path, run: dict[str, Any]) -> None:
         raise RuntimeError(f"initdb: {done.stderr.decode(errors='replace')}")
 
 
-def start(bin_folder: Path, base: Path, run: dict[str, Any]) -> subprocess.Popen[bytes]:
-    settings = SETTINGS | {"unix_socket_directories": str(base)}
+def start(bin_folder: Path, base: Path, run: dict[str, Any], settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    settings = settings | {"unix_socket_directories": str(base)}
+    # Left behind by a server that was not given the time to remove it.
+    (base / "data" / "postmaster.pid").unlink(missing_ok=True)
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     log = base / "server.log"
     with log.open("wb") as output:
@@ -142,10 +156,10 @@ def until_ready(server: subprocess.Popen[bytes], pid_file: Path) -> None:
     raise RuntimeError(f"postgres was not ready within {START_LIMIT_S} s")
 
 
-def stop(server: subprocess.Popen[bytes] | None) -> None:
+def stop(server: subprocess.Popen[bytes] | None, how: signal.Signals = signal.SIGQUIT) -> None:
     if server is None or server.poll() is not None:
         return
-    server.send_signal(signal.SIGQUIT)  # at once: nobody wants the data
+    server.send_signal(how)  # SIGQUIT is at once, for when nobody wants the data
     try:
         server.wait(STOP_LIMIT_S)
     except subprocess.TimeoutExpired:
@@ -159,4 +173,4 @@ def _end(_signal: int, _frame: object) -> NoReturn:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

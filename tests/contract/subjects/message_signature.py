@@ -217,6 +217,7 @@ MISCONFIGURED: Final[dict[str, Callable[[], object]]] = {
     "a method with a parameter": refused(components=('"@method";sf', "content-digest")),
     "two notations at once": refused(components=('"content-type";sf;bs', "content-digest")),
     "a flag that is no flag": refused(components=('"content-type";sf=?0', "content-digest")),
+    "a tag that no signature can have": refused(tag="Löschung"),
     "no id": lambda: ED25519.key("", CURRENT),
     "an id beyond ASCII": lambda: ED25519.key("clé", CURRENT),
     "no secret": lambda: ED25519.key("key"),

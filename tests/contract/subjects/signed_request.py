@@ -140,6 +140,7 @@ MISCONFIGURED: Final[dict[str, Callable[[], object]]] = {
     "no secret": refused(),
     "an empty secret": weak(""),
     "a short secret": weak("secret"),
+    "a blank secret": weak(" " * 20),
     "a secret that is not UTF-8": weak("a-secret-with-\udc80-inside"),
     "no field": refused(Secret(app_secret(CURRENT), "test:current"), form_field=""),
     "no age": lambda: SignedRequest(check(CURRENT).secrets, window=Tolerance(past_s=0)),

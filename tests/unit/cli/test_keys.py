@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.store import keys, schema
+from connector.store import keys
 from connector.store.database import Database
+from tests.support.stores import bring_up_to_date
 from tests.unit.cli.conftest import Run
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -23,7 +24,7 @@ Note = Callable[[str, str, float], None]
 def used(store_url: str) -> Note:
     """Write down that a secret was used so many days ago."""
     with Database(store_url, pool_size=1) as database:
-        schema.upgrade(database)
+        bring_up_to_date(database)
 
     def note(source: str, secret_id: str, days_ago: float) -> None:
         with Database(store_url, pool_size=1) as database, database.write() as connection:

@@ -93,6 +93,34 @@ class TestWorker:
         assert run("worker").status == 0
         assert seen == [False, True]
 
+    def test_a_worker_of_several_begins_anew_as_the_same_process_with_the_same_configuration(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, store_url: str
+    ) -> None:
+        became: list[tuple[str, list[str], dict[str, str]]] = []
+        told: list[int] = []
+
+        class Engine:
+            def __init__(self, restart: Callable[[int], None], restarts: int) -> None:
+                told.append(restarts)
+                self.run = lambda: restart(restarts + 1)
+
+        masks: list[int] = []
+        monkeypatch.setattr(os, "execve", lambda *arguments: became.append(arguments))
+        monkeypatch.setattr(signal, "pthread_sigmask", lambda how, _: masks.append(how))
+        monkeypatch.setattr(serve, "engine_of", lambda _site, _tick_s, restart, restarts: Engine(restart, restarts))
+        assert run("worker").status == 0
+        ((program, arguments, environment),) = became
+        assert (program, arguments) == (sys.executable, [sys.executable, "-m", "connector", "worker"])
+        assert json.loads(environment["CONNECTOR_SET"])[0] == f'store.url="{store_url}"'
+        assert environment["CONNECTOR_WORKER_RESTARTS"] == "1"
+        # A stop that is asked for in between stays pending: it is for the new process, once that listens.
+        assert masks == [signal.SIG_UNBLOCK, signal.SIG_BLOCK]
+        monkeypatch.setenv("CONNECTOR_WORKER_RESTARTS", "7")
+        assert run("worker").status == 0
+        monkeypatch.setenv("CONNECTOR_WORKER_RESTARTS", "many")
+        assert run("worker").status == 0
+        assert told == [0, 7, 0]
+
 
 class TestRun:
     def test_run_makes_the_schema_says_where_it_listens_and_supervises(

@@ -42,19 +42,19 @@ def scheme(name: str) -> SchemeCheck:
 
 
 def signature(**given: Any) -> SignatureCheck:
-    defaults = {name: field.default for name, field in SignatureCheck.model_fields.items() if not field.is_required()}
-    return SignatureCheck.model_construct(**{**defaults, "check": "signature", "secrets": live(), **given})
+    return SignatureCheck.model_construct(check="signature", secrets=live(), **given)
 
 
 SIGNATURES = [
-    signature(
-        algorithm=algorithm, encoding=encoding, prefix=prefix, timestamp_header=named, timestamp_unit=unit, **more
-    )
-    for algorithm, encoding, prefix, (named, unit), more in product(
+    signature(algorithm=algorithm, encoding=encoding, prefix=prefix, **time, **more)
+    for algorithm, encoding, prefix, time, more in product(
         ("hmac-sha256", "hmac-sha384", "hmac-sha512"),
         ("hex", "base64", "base64url"),
         ("", "v1="),
-        (("", "seconds"), ("X-Time", "seconds"), ("X-Time", "milliseconds"), ("X-Time", "iso8601")),
+        (
+            {},
+            *({"timestamp_header": "X-Time", "timestamp_unit": one} for one in ("seconds", "milliseconds", "iso8601")),
+        ),
         ({}, {"id_header": "X-Id"}),
     )
 ]

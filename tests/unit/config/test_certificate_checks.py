@@ -103,6 +103,10 @@ def test_without_authorities_of_ones_own_those_of_the_public_web_count(trial: Tr
         ({"domains": []}, "domains: expected at least one entry"),
         ({"domains": ["https://opendsr.example.com"]}, "expected a bare host name in lower case"),
         ({"layout": "opendsr-v2"}, "'opendsr' or 'opengdpr'"),
+        (
+            {"layout": "opengdpr", "domain_header": "X-Domain", "signature_header": "X-Signature"},
+            "layout does nothing here",
+        ),
         ({"signature_header": "X-OpenDSR-Processor-Domain"}, "domain and signature need headers of their own"),
         ({"discovery": "http://{domain}/discovery"}, "the address of the discovery document is https://HOST/PATH"),
         ({"hash": "sha1"}, "'sha256', 'sha384' or 'sha512'"),

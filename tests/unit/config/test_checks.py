@@ -213,6 +213,26 @@ def test_several_checks_have_to_pass_all(trial: Trial) -> None:
         ),
         (ADDRESS | {"allowed": ["0.0.0.0/0"]}, "[0]: allowed: 0.0.0.0/0 means everybody"),
         (
+            ADDRESS | {"header": "X-Real-IP"},
+            "[0]: header does nothing here; it belongs to trusted_proxies",
+        ),
+        *(
+            (
+                {"check": "signature", **unused, **SECRETS},
+                f"[0]: {next(iter(unused))} does nothing here; it belongs to {owner}",
+            )
+            for unused, owner in (
+                ({"tolerance_s": 60}, "timestamp_header or timestamp_item"),
+                ({"future_s": 60}, "timestamp_header or timestamp_item"),
+                ({"timestamp_unit": "iso8601"}, "timestamp_header or timestamp_item"),
+                ({"prefix": "v1=", "layout_of_header": "pairs"}, "layout_of_header = plain"),
+                ({"signature_item": "h1"}, "layout_of_header = pairs"),
+                ({"timestamp_item": "t"}, "layout_of_header = pairs"),
+                ({"item_separator": ";", "layout_of_header": "versions"}, "layout_of_header = pairs"),
+                ({"versions": ["v2"]}, "layout_of_header = versions"),
+            )
+        ),
+        (
             BASIC | {"user": "one:trust"},
             "[0]: basic: the user name must be given, printable and without a colon",
         ),
@@ -306,6 +326,14 @@ def test_two_secrets_need_ids_that_tell_them_apart(trial: Trial) -> None:
     assert "the same id" in line
 
 
+def test_two_secrets_of_one_check_are_not_the_same_under_two_ids(trial: Trial) -> None:
+    """Whoever ends the old one would go on accepting it under the other id."""
+    twice = [{"ref": "env:WEBHOOK_SECRET", "id": one} for one in ("2026", "2027")]
+    (line,) = checks(trial, {"check": "bearer", "secrets": twice})
+    assert "2026 and 2027 hold the same secret" in line
+    assert ENVIRON["WEBHOOK_SECRET"] not in line
+
+
 def test_the_problems_of_all_checks_are_told_together(trial: Trial) -> None:
     written = (
         {"check": "signature", "header": "a b", "timestamp_header": "c d", "prefix": "é", "secrets": ["env:NOT_SET"]},
@@ -340,6 +368,12 @@ def test_two_checks_of_one_header_could_never_pass(
     assert checks(trial, first, second) == [
         f"{PLACE}: two checks read the header {header}; a delivery cannot pass both"
     ]
+
+
+def test_an_alternative_that_no_delivery_could_pass_is_refused(trial: Trial) -> None:
+    joined = {"check": "any_of", "checks": [BEARER, {"check": "all_of", "checks": [BEARER, BASIC]}]}
+    (line,) = checks(trial, joined)
+    assert "two checks read the header authorization" in line
 
 
 def test_alternatives_may_read_the_same_header(trial: Trial) -> None:

@@ -90,10 +90,11 @@ def test_a_ping_is_answered_as_a_request_is_unless_it_has_an_answer_of_its_own(t
         return told[0], told[1]
 
     reply, ping = ((*GENERIC, "reply"), {"status": 201}), ((*GENERIC, "ping_reply"), {"status": 204})
+    is_ping = ((*GENERIC, "ping"), "test")
     assert status() == (202, 200)
     assert status(reply) == (201, 201)
-    assert status(ping) == (202, 204)
-    assert status(reply, ping) == (201, 204)
+    assert status(ping, is_ping) == (202, 204)
+    assert status(reply, ping, is_ping) == (201, 204)
 
 
 def test_only_named_statuses_are_reported(tmp_path: Path) -> None:
@@ -119,6 +120,9 @@ WRONG_GENERIC: list[tuple[str, Any, str, str]] = [
     ("keep", {"who": "user.email", "ticket": "t"}, "sources.shop.generic", "keep.who reads what identities[0].at"),
     ("keep", {"status": "x", "ticket": "t"}, "sources.shop.generic", "keep: a name has"),
     ("keep", {"ticket": "a["}, "sources.shop.generic.keep.ticket", "not a JMESPath expression"),
+    ("ping_reply", {"status": 204}, "sources.shop.generic", "would never be sent"),
+    ("deadline_unit", "unix_seconds", "sources.shop.generic", "belongs to a deadline"),
+    ("callback_url", "url", "sources.shop.generic", "would be kept for nothing"),
     ("payload", "xml", "sources.shop.generic.payload", "expected 'json' or 'form'; found 'xml'"),
     ("media_types", ["Text/Plain; charset=x"], "sources.shop.generic.media_types[0]", "expected a media type"),
     ("reply", {"status": 302}, "sources.shop.generic.reply.status", "expected at most 299"),
@@ -126,6 +130,8 @@ WRONG_GENERIC: list[tuple[str, Any, str, str]] = [
     ("reply", {"body": "{"}, "sources.shop.generic", "not doubled"),
     ("reply", {"status": 204, "body": {}}, "sources.shop.generic.reply", "has no body"),
     ("reply", {"content_type": "text/plain"}, "sources.shop.generic.reply", "content_type without a body"),
+    ("reply", {"body": 5}, "sources.shop.generic.reply.body", "expected a table or a text"),
+    ("reply", {"body": ["x"]}, "sources.shop.generic.reply.body", "expected a table or a text"),
     ("reply", {"body": "x", "content_type": "a\nb"}, "sources.shop.generic.reply.content_type", "a media type"),
 ]
 WRONG_REPORT: list[tuple[str, Any, str, str]] = [
@@ -135,6 +141,8 @@ WRONG_REPORT: list[tuple[str, Any, str, str]] = [
     ("hosts", ["api.example.com"], "sources.shop.generic.report", 'hosts belongs to to = "callback"'),
     ("path", "v1", "sources.shop.generic", "a path that begins with /"),
     ("path", "/v1?x={request_id}", "sources.shop.generic", "without a query"),
+    ("path", "/v1/../{request_id}", "sources.shop.generic", "lead to another path"),
+    ("path", "/v1/.", "sources.shop.generic", "lead to another path"),
     ("path", "/v1/{comment}", "sources.shop.generic", "{job_id}, {request_id}, {ticket}"),
     ("body", {"x": "{email}"}, "sources.shop.generic", "{comment}, {job_id}, {request_id}, {status}, {ticket}, {time}"),
     ("body", {}, "sources.shop.generic.report.body", "at least one entry"),
@@ -145,6 +153,8 @@ WRONG_REPORT: list[tuple[str, Any, str, str]] = [
     ("method", "GET", "sources.shop.generic.report.method", "expected 'POST', 'PUT' or 'PATCH'; found 'GET'"),
     ("headers", [{"name": "Host", "value": "x"}], "sources.shop.generic.report.headers[0]", "by the client itself"),
     ("headers", [{"name": "X-Api-Key", "value": "canary-1"}], "sources.shop.generic.report.headers[0]", "a reference"),
+    ("headers", [{"name": "X-Auth", "value": "canary-1"}], "sources.shop.generic.report.headers[0]", "a reference"),
+    ("headers", [{"name": "X-Pass", "value": "canary-1"}], "sources.shop.generic.report.headers[0]", "a reference"),
     ("headers", [{"name": "X-A", "value": "a\nb"}], "sources.shop.generic.report.headers[0]", "cannot travel"),
     ("headers", [{"name": "X-A", "value": "1"}] * 2, "sources.shop.generic.report", "one is given twice"),
 ]
@@ -174,9 +184,10 @@ def test_a_callback_needs_a_place_for_its_address_and_the_hosts_that_may_be_call
     assert "callback_url" in line
     (line,) = lines(tmp_path, (REPORT, {**to_callback, "hosts": ["*"]}))
     assert "expected a host name" in line
-    config = loaded(
-        tmp_path, (REPORT, {**to_callback, "hosts": ["*.example.com"]}), ((*GENERIC, "callback_url"), "url")
-    )
+    address: tuple[Place, Any] = ((*GENERIC, "callback_url"), "url")
+    (line,) = lines(tmp_path, (REPORT, {**to_callback, "hosts": ["*.example.com"], "timeout_s": 3.0}), address)
+    assert "timeout_s belongs to" in line
+    config = loaded(tmp_path, (REPORT, {**to_callback, "hosts": ["*.example.com"]}), address)
     assert config.sources["shop"].generic is not None
 
 
@@ -190,6 +201,13 @@ def test_the_words_for_erasure_have_to_be_the_platforms_own(tmp_path: Path) -> N
     assert line.startswith("sources.shop: set deletion_types")
 
 
+def test_and_are_not_given_where_nobody_would_look_at_them(tmp_path: Path) -> None:
+    everything = ((*GENERIC, "type"), GONE), ((*GENERIC, "only_erasures"), True)
+    (line,) = lines(tmp_path, *everything)
+    assert line.startswith("sources.shop: deletion_types would not be looked at")
+    assert loaded(tmp_path, *everything, ((*SOURCE, "deletion_types"), GONE)).sources["shop"].generic is not None
+
+
 def test_the_tables_on_the_page_are_valid(tmp_path: Path) -> None:
     page = (ROOT / "docs/generic.md").read_text(encoding="utf-8")
     shown = [tomllib.loads(one) for one in re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
@@ -199,6 +217,39 @@ def test_the_tables_on_the_page_are_valid(tmp_path: Path) -> None:
     assert report["headers"][0].pop("value") == "env:PLATFORM_TOKEN"
     report["headers"][0]["value"] = "env:CLIENT_SECRET"
     loaded(tmp_path, ((*GENERIC, "reply"), tables[1]["reply"]), (REPORT, report))
+
+
+KEYS_URLS = [
+    "https://10.0.0.1/keys",
+    "https://[::1]/keys",
+    "https://idp/keys",
+    "https://2130706433/keys",
+    "https://keys.example.com/keys#1",
+]
+
+
+def by_keys_at(url: str) -> tuple[Place, Any]:
+    token = {"check": "jws", "place": "bearer", "algorithms": ["RS256"], "body": "unsigned", "audiences": ["shop"]}
+    return (*SOURCE, "verify"), [
+        {**token, "issuers": ["https://login.example.com"], "keys_from": "jwks", "keys_url": url}
+    ]
+
+
+class TestPublishedKeys:
+    @pytest.mark.parametrize("url", KEYS_URLS)
+    def test_an_address_that_is_never_called_is_refused_at_start(self, tmp_path: Path, url: str) -> None:
+        (line,) = lines(tmp_path, by_keys_at(url))
+        assert line.startswith("sources.shop: a check reads keys from an address that is never called")
+        assert url not in line
+
+    def test_keys_over_http_are_for_a_rehearsal(self, tmp_path: Path) -> None:
+        keys = by_keys_at("http://127.0.0.1:8099/keys")
+        (line,) = lines(tmp_path, keys)
+        assert "sources.shop: a check reads keys over http" in line
+        assert loaded(tmp_path, keys, (("outbound",), {"rehearsal": True})).outbound.rehearsal
+
+    def test_a_host_by_its_name_is_fine(self, tmp_path: Path) -> None:
+        assert loaded(tmp_path, by_keys_at("https://keys.example.com:8443/keys?v=1")).sources["shop"].enabled
 
 
 class TestTables:

@@ -186,6 +186,8 @@ def test_says_what_deliveries_look_like_and_where_keys_are(trial: Trial) -> None
         ({"keys_url": "https://example.com/keys"}, "keys_url does nothing here"),
         ({"keys_from": "jwks"}, "secrets does nothing here"),
         ({"body_claim": "h"}, "body_claim does nothing here"),
+        ({"secret_format": "hex"}, "secret_format does nothing here"),
+        ({"future_s": 5}, "future_s does nothing here; it belongs to max_age_s"),
         ({"body": "hash"}, "claim with the body's hash"),
         ({"body": "members"}, "name the claims"),
         ({"body": "members", "body_members": [{"claim": "a", "member": "a"}]}, "JSON pointer"),

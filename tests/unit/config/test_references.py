@@ -80,6 +80,7 @@ def test_a_relative_database_lies_in_the_configurations_folder(trial: Trial, mon
     ("place", "value", "why"),
     [
         (SECRET, "canary-of-15ch.", "env:WEAK has fewer than 16 characters; use a longer, random one"),
+        (SECRET, "canary-of-15ch. ", "env:WEAK has fewer than 16 characters; use a longer, random one"),
         (CLIENT_SECRET, "canary-of-15ch.", "env:WEAK has fewer than 16 characters; use a longer, random one"),
         (KEY, "canary-key-of-31-bytes-9999999", "env:WEAK has fewer than 32 bytes; use a longer, random one"),
         (TOKEN, "Bearer canary-token", "env:WEAK starts with 'Bearer '; Lytics expects the bare token"),

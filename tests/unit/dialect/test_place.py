@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector.codes import Code
-from connector.dialect.place import Place, is_true
+from connector.dialect.place import Place
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
 
@@ -164,10 +164,23 @@ SHARED = [
     ("/emails/0", "emails"),
     ("emails[?main].value | [0]", "emails[?main].value"),
     ("fields.email", "fields"),
+    ('user.fields."Customer ID"', "user.fields"),
     ("/fields/email", "fields"),
     ("to_string(user)", "user.email"),
     ("user.[email] | [0]", "user.email"),
     ("to_string(@)", "user.email"),
+    ("items[0].v", "items[?k=='email'].v"),
+    ("/items/0/v", "items[?k=='email'].v"),
+    ("items[*].v | [0]", "items[?k=='email'].v"),
+    ("items[?k=='ticket'].v | [0]", "items[*].v"),
+    ("items[?k=='ticket'] | [0].v", "items[].v"),
+    ("items[0:2].v | [0]", "items[0].v"),
+    ("to_string(items)", "items[].v"),
+    ("groups[0].items[1].v", "groups[].items[].v"),
+    ("user.email", "user.*"),
+    ("value", "kind == 'email' && value"),
+    ("old", "not_null(new, old)"),
+    ("old", "new || old"),
     ("header:X-User", "header:x-user"),
 ]
 APART = [
@@ -175,6 +188,10 @@ APART = [
     ("request.id", "id"),
     ("data.request.id || data.id", "data.request.email"),
     ("items[?k=='ticket'].v | [0]", "items[?k=='email'].v"),
+    ("items[0].id", "items[?k=='email'].v"),
+    ("items[*].id | [0]", "items[*].v"),
+    ("kind", "kind == 'email' && value"),
+    ("kind", "kind && value"),
     ("sort_by(items, &email)[0].id", "email"),
     ("header:X-Id", "id"),
     ("header:X-Id", "header:X-User"),
@@ -201,14 +218,19 @@ def test_what_says_the_same_of_every_payload_is_a_constant(text: str, constant: 
 
 
 @pytest.mark.parametrize(
-    ("found", "true"),
+    ("text", "fixed"),
     [
-        *((one, False) for one in (None, False, "", " ", "false", "FALSE", [], {})),
-        *((one, True) for one in (True, "true", "x", 0, 1, [0], {"a": 1})),
+        *(
+            (one, True)
+            for one in ("'x'", "a || 'x'", "'x' || a", "not_null(a, 'x')", "a && 'x'", "a == 'b' && `1` || c")
+        ),
+        *((one, True) for one in ("a | 'x'", "a || (b && 'x')", "a || to_string(`1`)")),
+        *((one, False) for one in ("a", "/a", "a == 'b' && c", "a || b", "not_null(a, b)", "join('-', ['x', a])", "@")),
+        *((one, False) for one in ("a[?k=='x'].v | [0]", "header:X-Id", "*.a", "a[0]", "a | b")),
     ],
 )
-def test_truth_is_that_of_jmespath_except_for_the_text_false(found: object, true: bool) -> None:
-    assert is_true(found) is true
+def test_a_fixed_value_among_alternatives_is_seen(text: str, fixed: bool) -> None:
+    assert Place(text).has_fixed_value is fixed
 
 
 def test_equality_and_display_go_by_the_text() -> None:

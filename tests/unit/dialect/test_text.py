@@ -86,6 +86,12 @@ def test_a_body_keeps_its_shape_and_leaves_out_what_has_no_value(body: Any, fill
     assert Body.read(body, values).fill(values) == filled
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_that_json_does_not_have_is_refused(number: float) -> None:
+    with pytest.raises(Misconfigured, match="cannot be written in JSON"):
+        Body.read({"x": [{"y": number}]}, ())
+
+
 def test_a_wrong_placeholder_deep_inside_a_body_is_refused() -> None:
     with pytest.raises(Misconfigured, match="the placeholders here are"):
         Body.read({"x": [{"y": "{c}"}]}, NAMES)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.engine import schedule
-from connector.engine.schedule import STEPS, Step, run_pass, run_step
+from connector.engine.schedule import FIRST_STEP, STEPS, Per, Step, run_parts, run_pass, run_step
 from connector.services.site import Site
 from tests.unit.web.receiver import receiving
 
@@ -68,3 +68,59 @@ def test_a_pass_runs_every_step_once_in_order(site: Site, monkeypatch: pytest.Mo
 def test_every_real_step_runs_on_an_empty_store(site: Site) -> None:
     run_pass(site)
     assert [one.run(site) for one in STEPS] == [False] * len(STEPS)
+
+
+def test_a_part_sees_one_account_or_source_and_shares_all_else(site: Site) -> None:
+    assert [Step("s", run_nothing, per=per).names(site) for per in Per] == [[""], ["main"], ["onetrust", "asleep"]]
+    of_account = Step("s", run_nothing, per=Per.ACCOUNT).part(site, "main")
+    of_source = Step("s", run_nothing, per=Per.SOURCE).part(site, "asleep")
+    assert of_account is not None
+    assert of_source is not None
+    assert (list(of_account.accounts), list(of_account.sources)) == (["main"], ["onetrust", "asleep"])
+    assert (list(of_source.accounts), list(of_source.sources)) == (["main"], ["asleep"])
+    assert of_account.stop is of_source.stop is site.stop
+    assert Step("s", run_nothing).part(site, "") is site
+
+
+@pytest.mark.parametrize("per", Per)
+def test_there_is_no_part_of_what_is_not_configured(site: Site, per: Per) -> None:
+    assert Step("s", run_nothing, per=per).part(site, "elsewhere") is None
+
+
+def test_all_steps_of_an_account_share_one_lock_and_every_part_has_a_key_of_its_own(site: Site) -> None:
+    parts = [(one, name) for one in STEPS for name in one.names(site)]
+    assert len({one.key(name) for one, name in parts}) == len(parts)
+    assert {one.lock("main") for one in STEPS if one.per is Per.ACCOUNT} == {"account:main"}
+    assert {one.lock("main") for one in STEPS if one.per is Per.SOURCE} == {"source:main"}
+    alone = [one.name for one in STEPS if one.per is Per.SITE]
+    assert [one.lock("") for one in STEPS if one.per is Per.SITE] == alone
+
+
+def test_what_is_done_first_is_done_for_the_whole_site() -> None:
+    (first,) = [one for one in STEPS if one.name == FIRST_STEP]
+    assert (first, first.per) == (STEPS[0], Per.SITE)
+
+
+def test_a_pass_in_parts_runs_each_part_once_in_order(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, list[str], list[str]]] = []
+
+    def noting(per: Per) -> Step:
+        def note(part: Site) -> bool:
+            seen.append((per, list(part.accounts), list(part.sources)))
+            return False
+
+        return Step(per, note, per=per)
+
+    monkeypatch.setattr(schedule, "STEPS", tuple(noting(per) for per in Per))
+    run_parts(site)
+    both = ["onetrust", "asleep"]
+    assert seen == [
+        ("site", ["main"], both),
+        ("account", ["main"], both),
+        ("source", ["main"], ["onetrust"]),
+        ("source", ["main"], ["asleep"]),
+    ]
+
+
+def run_nothing(_: Site) -> bool:
+    return False

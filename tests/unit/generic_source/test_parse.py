@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import String
 
 from connector.codes import Code
 from connector.dialect.description import DeadlineUnit, Description, IdentityPlace, PayloadKind
@@ -16,6 +17,7 @@ from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
 from connector.model import Call, Purpose
 from connector.sources.generic.parse import GenericSource
+from connector.store.tables import requests
 
 EMAIL = IdentityPlace("email", Place("user.email"))
 BASE = Description(identities=(EMAIL,), request_id=Place("id"))
@@ -93,11 +95,17 @@ class TestRequest:
         assert refusal({**GOOD, "id": nothing})[0] is Code.REQUEST_ID_MISSING
         assert read({**GOOD, "event": nothing}, event_id="event").event_id is None
 
-    @pytest.mark.parametrize("wrong", [True, 1.5, ["r-1"], {"a": 1}, "x" * 201, "a\nb", "${id}"])
+    @pytest.mark.parametrize("wrong", [True, 1.5, ["r-1"], {"a": 1}, "x" * 161, "a\nb", "${id}"])
     def test_an_id_of_the_wrong_kind_is_refused(self, wrong: object) -> None:
         code, detail = refusal({**GOOD, "id": wrong})
         assert code in {Code.FIELD_INVALID, Code.TEMPLATE_UNRENDERED}
         assert detail.startswith("request_id")
+
+    def test_the_longest_key_of_a_request_fits_the_column_that_holds_it(self) -> None:
+        column = requests.c.request_key.type
+        assert isinstance(column, String)
+        assert column.length is not None
+        assert len(read({**GOOD, "id": "x" * 160}).request_key) <= column.length
 
 
 class TestType:
@@ -215,6 +223,28 @@ class TestPurpose:
     def test_truth_may_be_written_as_text(self, given: object, ping: bool) -> None:
         assert (read({**GOOD, "test": given}, ping="test").purpose is Purpose.PING) is ping
 
+    @pytest.mark.parametrize("nothing", [None, "", " ", "null", "undefined", [], {}])
+    def test_what_says_nothing_is_no_ping(self, nothing: object) -> None:
+        assert read({**GOOD, "test": nothing}, ping="test").purpose is Purpose.REQUEST
+
+    @pytest.mark.parametrize("given", [0, 1, "0", "1", "no", "yes", 0.0, [0], {"a": 1}])
+    def test_what_is_neither_true_nor_false_is_refused_because_a_ping_is_never_carried_out(self, given: object) -> None:
+        code, detail = refusal({**GOOD, "test": given}, ping="test")
+        assert code is Code.FIELD_INVALID
+        assert detail.startswith("ping must be")
+
+    @pytest.mark.parametrize(
+        ("found", "true"),
+        [
+            *((one, False) for one in (None, False, "", " ", "null", "undefined", "false", "FALSE", [], {})),
+            *((one, True) for one in (True, "true", "x", 0, 1, [0], {"a": 1})),
+        ],
+    )
+    def test_a_condition_is_true_as_jmespath_has_it_except_for_texts_that_say_nothing_or_false(
+        self, found: object, true: bool
+    ) -> None:
+        assert (read({**GOOD, "found": found}, when="found").purpose is Purpose.REQUEST) is true
+
 
 class TestPayload:
     @pytest.mark.parametrize(
@@ -269,6 +299,12 @@ class TestDescription:
             ({"request_type": "header:X-Topic"}, "type: only request_id and event_id may stand in a header"),
             ({"identities": (IdentityPlace("email", Place("header:X-Mail")),)}, "identities[0].at: only request_id"),
             ({"identities": (IdentityPlace("email", Place("'x'")),)}, "identities[0].at says the same of every"),
+            ({"request_id": "id || 'none'"}, "request_id has a fixed value for what says nothing"),
+            ({"event_id": "not_null(event, `0`)"}, "event_id has a fixed value for what says nothing"),
+            (
+                {"identities": (IdentityPlace("email", Place("user.email || 'nobody@example.com'")),)},
+                "identities[0].at has a fixed value for what says nothing",
+            ),
             ({"kept": {"Status": Place("x")}}, "keep: a name has lower-case letters"),
             ({"kept": {"status": Place("x")}}, "keep: a name has lower-case letters"),
             ({"identities": ()}, "say where identities stand"),
@@ -280,6 +316,9 @@ class TestDescription:
         with pytest.raises(Misconfigured) as caught:
             described(**changes)
         assert told in caught.value.detail
+
+    def test_what_is_kept_beside_may_have_a_fixed_value(self) -> None:
+        assert read(GOOD, kept={"brand": Place("brand || 'all'")}).external["brand"] == "all"
 
     def test_replies_and_reports_may_name_only_what_is_read(self) -> None:
         assert BASE.names == {"request_id"}

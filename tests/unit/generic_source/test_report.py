@@ -123,7 +123,6 @@ class TestWhatIsNotSent:
         "error",
         [
             Refused(Code.ADDRESS_REFUSED, "its host is not on the list"),
-            RateLimited(Code.REMOTE_RATE_LIMITED),
             Temporary(Code.REMOTE_UNREACHABLE, outcome_unknown=True),
         ],
     )
@@ -131,6 +130,15 @@ class TestWhatIsNotSent:
         with pytest.raises(type(error)) as caught:
             reporter(StandInClient(error=error)).deliver(report())
         assert caught.value is error
+
+    def test_a_callback_that_asks_for_time_keeps_no_other_report_waiting(self) -> None:
+        client = StandInClient(error=RateLimited(Code.REMOTE_RATE_LIMITED, retry_after_s=86_400.0))
+        with pytest.raises(Temporary) as caught:
+            reporter(client).deliver(report())
+        assert not isinstance(caught.value, RateLimited)
+        assert (caught.value.code, caught.value.retry_after_s) == (Code.REMOTE_RATE_LIMITED, 86_400.0)
+        with pytest.raises(RateLimited):
+            reporter(client, "/v1").deliver(report())
 
 
 ANSWERS: list[tuple[int, type[ConnectorError], Code]] = [

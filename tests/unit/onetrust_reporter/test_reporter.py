@@ -208,6 +208,13 @@ def test_an_answer_of_false_is_not_taken_for_delivered(tenant, onetrust):
     assert type(tenant.failure(tenant.reporter().deliver, report())) is Temporary
 
 
+def test_a_login_page_that_answers_200_is_not_taken_for_delivered(tenant, onetrust):
+    reads(onetrust)
+    onetrust.put(f"{SUBTASK_URL}/status", body="<!doctype html><form>Please log in</form>", content_type="text/html")
+    error = tenant.failure(tenant.reporter().deliver, report())
+    assert (type(error), error.code) == (Temporary, Code.REMOTE_ANSWER_UNREADABLE)
+
+
 @pytest.mark.parametrize(
     "body", [[], {}, {"subTaskId": SUBTASK}, {"subTaskId": SUBTASK, "status": " "}, {"status": "OPEN"}]
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,7 @@ from connector.errors import (
     Rejected,
     Temporary,
 )
-from connector.policy.retry import LONGEST_ASKED_S, RetryPolicy, next_try
+from connector.policy.retry import LONGEST_ASKED_S, PRESSING, RetryPolicy, is_counted, next_try, passes
 
 NOW = datetime(2026, 3, 5, 10, tzinfo=UTC)
 POLICY = RetryPolicy(first_s=10, max_s=300, misconfigured_s=900)
@@ -94,3 +94,102 @@ def test_without_a_limit_trying_never_ends() -> None:
 def test_a_misconfiguration_waits_and_never_gives_up(attempt: int) -> None:
     policy = replace(POLICY, give_up_after=3)
     assert wait_s(attempt, Misconfigured(Code.TOKEN_REFUSED), 0.3, policy) == 900
+
+
+def test_a_limit_of_calls_is_no_failure_of_the_work_and_never_gives_up() -> None:
+    policy = replace(POLICY, give_up_after=3)
+    error = RateLimited(Code.REMOTE_RATE_LIMITED, retry_after_s=60)
+    assert [wait_s(attempt, error, 0.0, policy) for attempt in (0, 3, 500)] == [60, 60, 60]
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [
+        (FAULT, True),
+        (Refused(Code.REMOTE_REFUSED), True),
+        (NotFound(Code.REMOTE_NOT_FOUND), True),
+        (RateLimited(Code.REMOTE_RATE_LIMITED), False),
+        (Misconfigured(Code.TOKEN_REFUSED), False),
+    ],
+)
+def test_only_a_failure_of_the_work_itself_brings_it_nearer_to_its_end(error: ConnectorError, counted: bool) -> None:
+    assert is_counted(error) is counted
+
+
+class TestDueDate:
+    """A request's due date is in view: it never passes because a wait was too long, or work was given up unseen."""
+
+    @pytest.mark.parametrize(
+        ("left", "longest"),
+        [
+            (timedelta(days=30), 300),
+            (timedelta(seconds=1200), 300),
+            (timedelta(seconds=1000), 250),
+            (timedelta(seconds=100), 25),
+            (timedelta(seconds=40), 10),
+            (timedelta(seconds=1), 10),
+            (timedelta(0), 300),
+            (timedelta(days=-1), 300),
+        ],
+    )
+    def test_waits_grow_shorter_towards_it_and_never_become_a_hail(self, left: timedelta, longest: float) -> None:
+        at = next_try(9, FAULT, NOW, drawn(1.0), POLICY, due_at=NOW + left)
+        assert at == NOW + timedelta(seconds=longest)
+
+    def test_it_makes_no_wait_longer(self) -> None:
+        for attempt in range(12):
+            at = next_try(attempt, FAULT, NOW, drawn(1.0), POLICY, due_at=NOW + timedelta(days=1))
+            assert at == next_try(attempt, FAULT, NOW, drawn(1.0), POLICY)
+
+    def test_several_tries_fit_before_it_whatever_is_drawn(self) -> None:
+        due_at = NOW + timedelta(hours=1)
+        patient = replace(POLICY, max_s=86_400)
+        now, tries = NOW, 0
+        while now < due_at and tries < 1000:
+            tries += 1
+            at = next_try(20, FAULT, now, drawn(1.0), patient, due_at=due_at)
+            assert at is not None
+            now = at
+        assert 15 < tries < 60
+
+    def test_what_the_other_side_asked_for_is_kept_beyond_it_and_said(self) -> None:
+        due_at = NOW + timedelta(minutes=10)
+        error = RateLimited(Code.REMOTE_RATE_LIMITED, retry_after_s=2135)
+        at = next_try(0, error, NOW, drawn(0.0), POLICY, due_at=due_at)
+        assert at == NOW + timedelta(seconds=2135)
+        assert passes(at, NOW, due_at)
+
+    @pytest.mark.parametrize(
+        ("left", "gives_up"),
+        [
+            (timedelta(days=30), True),
+            (PRESSING + timedelta(seconds=1), True),
+            (PRESSING, False),
+            (timedelta(seconds=1), False),
+            (timedelta(0), True),
+            (timedelta(days=-3), True),
+        ],
+    )
+    def test_nothing_is_given_up_in_the_last_days_before_it(self, left: timedelta, gives_up: bool) -> None:
+        policy = replace(POLICY, give_up_after=3)
+        at = next_try(50, FAULT, NOW, drawn(1.0), policy, due_at=NOW + left)
+        assert (at is None) is gives_up
+
+    def test_a_final_no_is_final_also_before_it(self) -> None:
+        error = Refused(Code.REMOTE_REFUSED)
+        assert next_try(0, error, NOW, drawn(1.0), POLICY, due_at=NOW + timedelta(hours=1)) is None
+
+    def test_what_an_operator_has_to_mend_waits_as_ever(self) -> None:
+        error = Misconfigured(Code.TOKEN_REFUSED)
+        at = next_try(0, error, NOW, drawn(1.0), POLICY, due_at=NOW + timedelta(minutes=1))
+        assert at == NOW + timedelta(seconds=900)
+
+    @pytest.mark.parametrize(
+        ("next_in_s", "due_in_s", "said"),
+        [(10, 10, False), (11, 10, True), (None, 10, True), (None, 0, True), (11, -1, False), (None, -1, False)],
+    )
+    def test_that_it_will_pass_is_told_once_it_is_certain_and_no_longer_afterwards(
+        self, next_in_s: float | None, due_in_s: float, said: bool
+    ) -> None:
+        next_at = None if next_in_s is None else NOW + timedelta(seconds=next_in_s)
+        assert passes(next_at, NOW, NOW + timedelta(seconds=due_in_s)) is said

@@ -6,7 +6,7 @@ import pytest
 
 from connector.codes import Code
 from connector.errors import Refused, Temporary
-from connector.model import RemoteState, RemoteStatus
+from connector.model import Presence, RemoteState, RemoteStatus
 from connector.services.site import LookUp
 from connector.store.tables import targets
 from tests.support.site import Bench
@@ -74,10 +74,30 @@ class TestStillPresent:
 
 
 class TestNotConfirmed:
+    def test_nobody_fails_because_lytics_is_away(self, confirming: Bench) -> None:
+        confirming.lytics.look_up_errors = [Temporary(Code.REMOTE_FAULT)] * 99
+        confirming.run_to_end(60, minutes=10)
+        assert confirming.target_states() == ["confirming"]
+        confirming.lytics.look_up_errors = []
+        confirming.lytics.people.clear()
+        confirming.run_to_end(2, minutes=20)
+        assert confirming.state() == "completed"
+
+    def test_a_look_up_that_fails_again_and_again_while_others_are_answered_confirms_nothing(
+        self, confirming: Bench
+    ) -> None:
+        for _ in range(12):
+            confirming.lytics.look_up_errors = [Temporary(Code.REMOTE_FAULT)]
+            confirming.pass_time(minutes=10)
+            granted = confirming.site.breakers.enter("main", confirming.clock.now())
+            if granted is not None:
+                confirming.site.breakers.end(granted, Presence.ABSENT, confirming.clock.now())
+        assert ended(confirming) == ("failed", "not_confirmed")
+
     @pytest.mark.parametrize(
         "error",
-        [Temporary(Code.REMOTE_FAULT), Refused(Code.REMOTE_REFUSED), KeyError("a defect in the client")],
-        ids=["temporary", "refused", "defect"],
+        [Refused(Code.REMOTE_REFUSED), KeyError("a defect in the client")],
+        ids=["refused", "defect"],
     )
     def test_errors_of_the_look_up_never_count_as_absence(self, confirming: Bench, error: Exception) -> None:
         confirming.lytics.look_up_errors = [error] * 50

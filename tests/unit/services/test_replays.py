@@ -115,3 +115,13 @@ def test_forgets_many_in_parts(bench: Bench) -> None:
     assert [prune(bench.site) for _ in range(3)] == [True, True, False]
     with bench.database.read() as connection:
         assert len(connection.execute(select(replays)).all()) == 1
+
+
+def test_a_retry_under_the_same_id_keeps_the_key_for_longer(bench: Bench) -> None:
+    deliver(bench, lasts="300")
+    bench.clock.advance(seconds=200)
+    assert deliver(bench, lasts="300").duplicate
+    assert [one.expires_at for one in bench.rows(replays)] == [START + timedelta(seconds=500)]
+    # The time of a delivery that was recorded earlier takes nothing back.
+    assert deliver(bench, lasts="10").duplicate
+    assert [one.expires_at for one in bench.rows(replays)] == [START + timedelta(seconds=500)]

@@ -98,6 +98,7 @@ def test_cuts_the_names_of_many_checks_to_what_the_record_holds() -> None:
 
 WRONG = Failing(Rejected(Code.CREDENTIAL_WRONG))
 MISSING = Failing(Rejected(Code.CREDENTIAL_MISSING))
+ENDED = Failing(Rejected(Code.CREDENTIAL_EXPIRED, secret_id="env:OLD"))
 UNAVAILABLE = Failing(Temporary(Code.KEYS_UNAVAILABLE))
 
 
@@ -117,6 +118,13 @@ def test_of_several_refusals_the_one_that_says_most_counts(order: tuple[Failing,
     with pytest.raises(Rejected) as caught:
         AnyOf(order).verify(call({}), NOW)
     assert caught.value.code is Code.CREDENTIAL_WRONG
+
+
+@pytest.mark.parametrize("order", list(permutations((WRONG, MISSING, ENDED))))
+def test_a_secret_whose_time_is_over_is_told_although_another_check_did_not_match(order: tuple[Failing, ...]) -> None:
+    with pytest.raises(Rejected) as caught:
+        AnyOf(order).verify(call({}), NOW)
+    assert (caught.value.code, caught.value.secret_id) == (Code.CREDENTIAL_EXPIRED, "env:OLD")
 
 
 def test_any_of_tries_every_check_also_after_one_has_passed() -> None:

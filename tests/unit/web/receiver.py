@@ -18,10 +18,10 @@ from connector.clock import FixedClock
 from connector.config import Config
 from connector.inbound import Inbound
 from connector.services.site import Site
-from connector.store import schema
 from connector.store.tables import metadata
 from connector.wiring import build_site, web_app
 from tests.acceptance.journey import START, load_shipped, logging_as_it_was
+from tests.support.stores import bring_up_to_date
 
 PATH = "/webhooks/onetrust"
 SUBTASK = "a6f2b0c4-9f4a-4b8e-9b39-1f9f6f0f1b32"
@@ -72,7 +72,7 @@ def receiving(store_url: str, *settings: str, with_schema: bool = True) -> Itera
         asleep = dataclasses.replace(site.sources["onetrust"], name="asleep", enabled=False)
         site = dataclasses.replace(site, sources={**site.sources, "asleep": asleep})
         if with_schema:
-            schema.upgrade(site.database)
+            bring_up_to_date(site.database)
         app = web_app(config, site)
         try:
             yield Receiver(config, site, clock, app, app.test_client())

@@ -344,6 +344,7 @@ def test_names_all_addresses_that_may_be_asked() -> None:
         "https:///keys",
         "https://login.example.com:0/keys",
         "https://login.example.com:x/keys",
+        "https://https://login.example.com/keys",
         "https://[::1/keys",
         "https://login.example.com/a b",
         "https://login.example.com/\n",
@@ -362,8 +363,10 @@ def test_refuses_addresses_that_are_not_safe_to_read(url: str) -> None:
 
 def test_refuses_settings_without_issuer_or_with_half_an_address() -> None:
     documents = PublishedDocuments()
+    headers = (("X-Api-Key", Secret("a-key-of-one-issuer-only", "env:API_KEY")),)
     for build in (
         lambda: ByIssuer({}),
+        lambda: ByIssuer({one: KeyAddress(f"https://{one}.example.com/", headers) for one in "ab"}),
         lambda: Discovered((), documents),
         lambda: Discovered((f"{ISSUER}?x",), documents),
         lambda: Discovered((ISSUER,), documents, frozenset({""})),

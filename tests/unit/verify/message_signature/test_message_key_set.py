@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -122,6 +123,17 @@ def test_while_no_keys_can_be_had_the_sender_has_to_repeat(body: bytes) -> None:
             check(documents).verify(good().inbound(), NOW)
         assert caught.value.code is Code.KEYS_UNAVAILABLE
         documents.fails = True
+
+
+def test_a_signature_that_names_no_key_is_refused_without_asking_anybody() -> None:
+    documents = publishing(jwk_of(CURRENT))
+    documents.fails = True
+    inbound = good().inbound()
+    nameless = tuple((name, value.replace(';keyid="key-current"', "")) for name, value in inbound.headers)
+    assert nameless != inbound.headers
+    with pytest.raises(Rejected) as caught:
+        check(documents).verify(replace(inbound, headers=nameless), NOW)
+    assert (caught.value.code, documents.asked) == (Code.KEY_UNKNOWN, [])
 
 
 def test_a_set_that_is_mended_is_read_anew() -> None:

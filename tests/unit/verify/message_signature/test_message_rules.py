@@ -32,7 +32,7 @@ from tests.contract.subjects.message_sender import (
     good,
 )
 from tests.contract.subjects.message_signature import of_ids
-from tests.contract.subjects.subject import CONTENT, CURRENT, NOW, URL, Sent
+from tests.contract.subjects.subject import CONTENT, CURRENT, NEXT, NOW, URL, Sent
 
 CHECK = of_ids(ED25519)(CURRENT)
 
@@ -204,7 +204,7 @@ def test_a_delivery_can_be_replayed_until_the_window_or_expires_ends(expires_s: 
     assert until == NOW + timedelta(seconds=until_s)
 
 
-def test_a_nonce_tells_the_delivery_else_the_text_that_was_signed() -> None:
+def test_a_nonce_tells_the_delivery_else_the_time_and_the_parts_that_were_signed() -> None:
     def replay_key(draft: Draft, at: datetime = NOW, key: SenderKey | None = None) -> str:
         check = MessageSignature((key,)) if key else CHECK
         return check.verify(draft.sent(by(ED25519), (key or CHECK.keys[0]).id, CONTENT, at).inbound(), NOW).replay_key
@@ -214,9 +214,18 @@ def test_a_nonce_tells_the_delivery_else_the_text_that_was_signed() -> None:
     assert replay_key(once) != replay_key(once, key=ED25519.key("another-id", CURRENT))
     assert replay_key(Draft()) == replay_key(Draft()) != replay_key(Draft(), later)
     assert replay_key(Draft(parameters={"nonce": '""'})).startswith("sha256:")
-    base = Draft().base(CONTENT, NOW, "key-current")
-    assert replay_key(Draft()) == f"sha256:{hashlib.sha256(base).hexdigest()}"
+    *parts, _ = Draft().base(CONTENT, NOW, "key-current").split(b"\n")
+    told = b"\n".join((NOW.isoformat().encode(), *sorted(parts)))
+    assert replay_key(Draft()) == f"sha256:{hashlib.sha256(told).hexdigest()}"
     assert "n-1" not in replay_key(once)
+
+
+def test_of_a_message_signed_with_two_keys_either_signature_alone_is_the_same_delivery() -> None:
+    check = of_ids(ED25519)(CURRENT, NEXT)
+    one, other = good(Draft(label="a")), good(Draft(tuple(reversed(DEFAULT)), label="b"), name=NEXT)
+    said = [check.verify(sent.inbound(), NOW) for sent in (both(one, other), both(other, one), one, other)]
+    assert {verdict.secret_ids for verdict in said} == {("test:current",), ("test:next",)}
+    assert len({verdict.replay_key for verdict in said}) == 1
 
 
 def test_a_secret_out_of_its_time_is_said_to_be_so() -> None:

@@ -87,7 +87,10 @@ def test_the_full_coverage_of_b_2_3_passes_by_default() -> None:
     assert said.payload == b'{"hello": "world"}'
     assert said.secret_ids == ("rfc:test-key-rsa-pss",)
     assert said.sender_time == created(vector)
-    assert said.replay_key == f"sha256:{hashlib.sha256(vector['base'].encode()).hexdigest()}"
+    *parts, parameters = vector["base"].split("\n")
+    assert parameters.startswith('"@signature-params"')
+    told = "\n".join((created(vector).isoformat(), *sorted(parts)))
+    assert said.replay_key == f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
 
 
 @pytest.mark.parametrize(

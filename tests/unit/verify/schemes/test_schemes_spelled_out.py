@@ -73,6 +73,8 @@ def code_of(check: Signed, call: Inbound) -> Code:
         ({"content": "{method}.{url}"}, "contain {body}"),
         ({"content": ""}, "contain {body}"),
         ({"content": "{method}{body}"}, "separator"),
+        ({"content": "{form}"}, "without a separator"),
+        ({"content": "{header:x-signature}.{body}"}, "cannot be part"),
         ({"content": "\udc80{body}"}, "UTF-8"),
         ({"content": "{secret}.{body}"}, "digest"),
         ({"algorithm": Algorithm.DIGEST_SHA256}, "digest"),
@@ -148,11 +150,45 @@ def test_every_placeholder_stands_for_its_part_of_the_delivery() -> None:
         assert code_of(check, inbound(headers | {name: "8"})) in {Code.CREDENTIAL_WRONG, Code.CREDENTIAL_MALFORMED}
 
 
+def test_what_was_read_of_a_delivery_does_not_show_in_a_repr() -> None:
+    names = (Names("X-Signature", id="X-Id"),)
+    check = Signed(
+        scheme(content="{id}.{ts}.{body}", names=names, grammar=Pairs("v1", "t"), window=Tolerance()), (SECRET,)
+    )
+    text = f"t=1793610873,v1={'ab' * 32}"
+    reading = check.reading(inbound({"X-Signature": text, "X-Id": "delivery-7f3a"}))
+    assert (reading.timestamp, reading.delivery_id) == ("1793610873", "delivery-7f3a")
+    shown = repr(reading) + repr(Pairs("v1", "t").read(text))
+    assert not any(value in shown for value in ("1793610873", "delivery-7f3a", "abab"))
+
+
 def test_a_header_cannot_take_over_the_part_that_follows_it() -> None:
     check = Signed(scheme(content="{header:X-Kind}.{body}"), (SECRET,))
     signature = mac(b"a.b.c")
     assert check.verify(inbound({"X-Kind": "a", "X-Signature": signature}, b"b.c"), NOW).payload == b"b.c"
     assert code_of(check, inbound({"X-Kind": "a.b", "X-Signature": signature}, b"c")) is Code.CREDENTIAL_MALFORMED
+
+
+@pytest.mark.parametrize("kind", ["a:", "a::", "::a", ":"])
+def test_a_header_cannot_lend_characters_to_the_separator_behind_it(kind: str) -> None:
+    check = Signed(scheme(content="{header:X-Kind}::{body}"), (SECRET,))
+    signature = mac(f"{kind}::b".encode())
+    assert code_of(check, inbound({"X-Kind": kind, "X-Signature": signature}, b"b")) is Code.CREDENTIAL_MALFORMED
+
+
+@pytest.mark.parametrize(("content", "before"), [("{url}.{body}", URL), ("{query}.{body}", "x=1")])
+def test_a_query_cannot_take_over_the_beginning_of_the_body(content: str, before: str) -> None:
+    check = Signed(scheme(content=content), (SECRET,))
+    headers = {"X-Signature": mac(f"{before}.type=hold.&email=a".encode())}
+    assert check.verify(inbound(headers, b"type=hold.&email=a"), NOW).payload == b"type=hold.&email=a"
+    assert code_of(check, inbound(headers, b"&email=a", f"{URL}.type=hold")) is Code.CREDENTIAL_MALFORMED
+
+
+def test_a_query_that_was_not_there_cannot_take_over_the_beginning_of_the_body() -> None:
+    bare, check = URL.partition("?")[0], Signed(scheme(content="{url}?{body}"), (SECRET,))
+    headers = {"X-Signature": mac(f"{bare}?type=hold?&email=a".encode())}
+    assert check.verify(inbound(headers, b"type=hold?&email=a", bare), NOW).payload == b"type=hold?&email=a"
+    assert code_of(check, inbound(headers, b"&email=a", f"{bare}?type=hold")) is Code.CREDENTIAL_MALFORMED
 
 
 def test_refuses_a_signed_header_beyond_ascii_as_malformed() -> None:
@@ -331,7 +367,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def form(headers: dict[str, str], body: bytes, url: str = URL) -> bytes:
-    return Template("{form}").fill(inbound(headers, body, url), {}, b"")
+    return Template("{form}", unseparated=True).fill(inbound(headers, body, url), {}, b"")
 
 
 def test_writes_a_form_sorted_with_blanks_escapes_and_empty_values() -> None:

@@ -1,4 +1,4 @@
-"""What each reason code means and how to mend it: one table for logs, API answers, tests and docs."""
+"""Reasons for which a delivery is not accepted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from connector.codes import Code, Entry, Family
 
-CATALOGUE: Final[dict[Code, Entry]] = {
+ENTRIES: Final[dict[Code, Entry]] = {
     Code.BODY_TOO_LARGE: Entry(
         Family.REJECTED, 413, "The body is over the limit", "Send less, or raise server.max_body_bytes."
     ),
@@ -184,116 +184,5 @@ CATALOGUE: Final[dict[Code, Entry]] = {
         409,
         "The request is finished and this call adds identifiers to it",
         "Create a new subtask for the further identifiers.",
-    ),
-    Code.STORE_UNAVAILABLE: Entry(
-        Family.TEMPORARY,
-        503,
-        "The delivery could not be stored",
-        "The sender repeats it; check the store with /health/ready.",
-    ),
-    Code.STORE_OUTDATED: Entry(
-        Family.MISCONFIGURED, 503, "The store's schema is not current", "Run `connector db upgrade`."
-    ),
-    Code.WORKER_ALREADY_RUNNING: Entry(
-        Family.MISCONFIGURED,
-        0,
-        "Another worker holds this store",
-        "Stop the other worker; the embedded engine runs exactly one.",
-    ),
-    Code.ENGINE_MISMATCH: Entry(
-        Family.MISCONFIGURED,
-        0,
-        "The store does not fit the engine",
-        "Use the engine that docs/configuration.md names for this store URL.",
-    ),
-    Code.CONFIG_INVALID: Entry(
-        Family.MISCONFIGURED,
-        0,
-        "The configuration is not valid",
-        "Mend every line listed; `connector config check` shows them again.",
-    ),
-    Code.REQUEST_UNKNOWN: Entry(
-        Family.REJECTED, 0, "No request with this id", "`connector status --list 100` names the requests."
-    ),
-    Code.ILLEGAL_MOVE: Entry(
-        Family.DEFECT,
-        0,
-        "A state change outside the table of moves",
-        "Report it with the log record; nothing was changed.",
-    ),
-    Code.ADDRESS_REFUSED: Entry(
-        Family.REFUSED,
-        0,
-        "An address that a sender chose may not be called",
-        "Only https on an allowed host with a public address is called; allow the host if it is right.",
-    ),
-    Code.REMOTE_UNREACHABLE: Entry(
-        Family.TEMPORARY,
-        0,
-        "The remote system could not be reached",
-        "It is tried again; check the network and the configured address if it lasts.",
-    ),
-    Code.REMOTE_FAULT: Entry(
-        Family.TEMPORARY,
-        0,
-        "The remote system reported a fault of its own",
-        "It is tried again; ask the vendor if it lasts.",
-    ),
-    Code.REMOTE_ANSWER_UNREADABLE: Entry(
-        Family.TEMPORARY,
-        0,
-        "The remote system's answer could not be understood",
-        "It is tried again; keep the correlation id for the vendor's support.",
-    ),
-    Code.REMOTE_RATE_LIMITED: Entry(
-        Family.TEMPORARY,
-        0,
-        "The remote system asks us to slow down",
-        "Nothing to do; lower requests_per_second if it lasts.",
-    ),
-    Code.REMOTE_REFUSED: Entry(
-        Family.REFUSED, 0, "The remote system refused the call", "Read the reason in `connector show ID`."
-    ),
-    Code.REMOTE_NOT_FOUND: Entry(
-        Family.REFUSED,
-        0,
-        "The remote system does not know this",
-        "Check the id, the account and the organization of the credential.",
-    ),
-    Code.REMOTE_TOO_LARGE: Entry(
-        Family.REFUSED,
-        0,
-        "The remote system says that the call is too large",
-        "Lower batch_max_values or batch_max_bytes.",
-    ),
-    Code.REMOTE_NAME_UNKNOWN: Entry(
-        Family.MISCONFIGURED,
-        0,
-        "The remote system does not know a name that the configuration gives",
-        "Compare host, base_url, account_id and the mapping's tables with the remote system.",
-    ),
-    Code.TOKEN_REFUSED: Entry(
-        Family.MISCONFIGURED,
-        0,
-        "The remote system refused our credential",
-        "Renew the token and restart web and worker; all work waits meanwhile and nothing is lost.",
-    ),
-    Code.PERMISSION_MISSING: Entry(
-        Family.MISCONFIGURED,
-        0,
-        "Our credential lacks a permission",
-        "Grant the permission named in the guide of that system; check IP restrictions.",
-    ),
-    Code.DELETION_API_NOT_ANSWERED: Entry(
-        Family.MISCONFIGURED,
-        0,
-        "The account does not answer the configured deletion API",
-        "Set deletion_api of the account to the other value.",
-    ),
-    Code.SUBTASK_NOT_IDENTIFIED: Entry(
-        Family.REFUSED,
-        0,
-        "The subtask to report on cannot be told for certain",
-        "Send subTaskId in the callback, or set subtask_name of the source.",
     ),
 }

@@ -1,0 +1,61 @@
+"""Reasons that lie in the store, the configuration or a process."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connector.codes import Code, Entry, Family
+
+ENTRIES: Final[dict[Code, Entry]] = {
+    Code.STORE_UNAVAILABLE: Entry(
+        Family.TEMPORARY,
+        503,
+        "The delivery could not be stored",
+        "The sender repeats it; check the store with /health/ready.",
+    ),
+    Code.STORE_BUSY: Entry(
+        Family.TEMPORARY,
+        503,
+        "More deliveries come in than the store can take",
+        "The sender repeats it as Retry-After says; look at the disk, or use more than one machine.",
+    ),
+    Code.STORE_OUTDATED: Entry(
+        Family.MISCONFIGURED, 503, "The store's schema is not current", "Run `connector db upgrade`."
+    ),
+    Code.STORE_MOVED: Entry(
+        Family.MISCONFIGURED, 503, "The store was moved to PostgreSQL", "Set store.url to the new store."
+    ),
+    Code.STORE_INCOMPLETE: Entry(
+        Family.MISCONFIGURED, 503, "The store is an unfinished or failed copy", "Give `connector db copy` again."
+    ),
+    Code.COPY_REFUSED: Entry(
+        Family.MISCONFIGURED, 0, "The store cannot be copied like this", "Mend what is named, then copy again."
+    ),
+    Code.WORKER_ALREADY_RUNNING: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "Another worker holds this store",
+        "Stop the other worker; the embedded engine runs exactly one.",
+    ),
+    Code.ENGINE_MISMATCH: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The store does not fit the engine",
+        "Use the engine that docs/configuration.md names for this store URL.",
+    ),
+    Code.CONFIG_INVALID: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The configuration is not valid",
+        "Mend every line listed; `connector config check` shows them again.",
+    ),
+    Code.REQUEST_UNKNOWN: Entry(
+        Family.REJECTED, 0, "No request with this id", "See `connector status --list 100` or `connector dlq list`."
+    ),
+    Code.ILLEGAL_MOVE: Entry(
+        Family.DEFECT,
+        0,
+        "A state change outside the table of moves",
+        "Report it with the log record; nothing was changed.",
+    ),
+}

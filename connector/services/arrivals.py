@@ -1,0 +1,157 @@
+"""Store what arrived: one delivery, or those of many senders in one commit. Every duplicate is decided here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from connector.codes import Code
+from connector.errors import ConnectorError, Rejected, Temporary
+from connector.services.site import Site
+from connector.states import FINISHED_REQUESTS, RequestState
+from connector.store import arrivals, claims, reports, requests
+from connector.store.claims import Claim, Replay
+from connector.store.columns import AnyRow, Connection
+from connector.store.requests import NewIdentity
+
+# Ended, but not well: a further call of the source is a deliberate new attempt.
+_MAY_START_AGAIN: Final = frozenset({RequestState.PARTIAL, RequestState.FAILED})
+# What a driver calls the error of a store that cannot be worked with at all: every further delivery would fail as well.
+_STORE_DOWN: Final = frozenset({"OperationalError", "InterfaceError", "AdminShutdown", "TimeoutError", "OSError"})
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified delivery as it is to be stored.
+
+    Attributes:
+        values: of the request's row.
+        has_event_id: whether the sender gave this one delivery an id.
+    """
+
+    claim: Claim
+    values: Mapping[str, Any] = field(repr=False)
+    replay: Replay | None
+    identities: Sequence[NewIdentity] = field(repr=False)
+    has_event_id: bool
+    at: datetime
+
+    @property
+    def keys(self) -> tuple[tuple[str, str, str], ...]:
+        """What it shares with other deliveries of the same request, event or signed content."""
+        source = self.claim.source
+        keys = ("request", source, self.values["request_key"]), ("claim", source, self.claim.claim_key)
+        return keys if self.replay is None else (*keys, ("replay", source, self.replay.replay_hash))
+
+    @property
+    def row(self) -> arrivals.New:
+        return self.values, self.claim, self.replay, self.identities, self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The request that a delivery belongs to, and whether the delivery added nothing to it."""
+
+    request_id: str
+    duplicate: bool
+
+
+def store_together(site: Site, arrived: Sequence[Arrival]) -> Sequence[Stored | ConnectorError]:
+    """Store deliveries in one commit, and say of each what became of it.
+
+    If that fails because of one of them, each is stored by itself, so that it fails alone.
+    """
+    try:
+        with site.database.write() as connection:
+            outcomes = _store_all(connection, arrived)
+            if any(isinstance(one, Stored) and not one.duplicate for one in outcomes):
+                site.wake(connection)
+            site.reached("claimed")
+    except Temporary as error:
+        if len(arrived) == 1 or error.detail in _STORE_DOWN:
+            return [error] * len(arrived)
+        return _store_each(site, arrived)
+    site.reached("committed")
+    return outcomes
+
+
+def _store_each(site: Site, arrived: Sequence[Arrival]) -> list[Stored | ConnectorError]:
+    outcomes: list[Stored | ConnectorError] = []
+    for one in arrived:
+        outcomes += store_together(site, [one])
+        last = outcomes[-1]
+        if isinstance(last, Temporary) and last.detail in _STORE_DOWN:
+            return outcomes + [last] * (len(arrived) - len(outcomes))
+    return outcomes
+
+
+def _store_all(connection: Connection, arrived: Sequence[Arrival]) -> list[Stored | ConnectorError]:
+    """Store what has nothing to do with the others at once, then the rest in its order: as if one after the other."""
+    counted = Counter(key for one in arrived for key in one.keys)
+    unrelated = [one for one in arrived if all(counted[key] == 1 for key in one.keys)]
+    # In one order in every process, so that two that store the same requests do not wait for each other in a circle.
+    unrelated.sort(key=lambda one: one.keys[0])
+    inserted = arrivals.insert_new(connection, [one.row for one in unrelated])
+    new = {id(one): request_id for one, request_id in zip(unrelated, inserted, strict=True) if request_id is not None}
+    requests.lock_known(connection, {one.keys[0][1:] for one in arrived if id(one) not in new})
+    return [
+        Stored(new[id(one)], duplicate=False) if id(one) in new else _store_known(connection, one) for one in arrived
+    ]
+
+
+def _store_known(connection: Connection, arrival: Arrival) -> Stored | ConnectorError:
+    """Store a delivery of a request that is there already; a refusal leaves no trace of it."""
+    savepoint = connection.begin_nested()
+    try:
+        stored = _add(connection, arrival)
+    except Rejected as refusal:
+        savepoint.rollback()
+        return refusal
+    savepoint.commit()
+    return stored
+
+
+def _add(connection: Connection, arrival: Arrival) -> Stored:
+    now, claim = arrival.at, arrival.claim
+    row, fresh = requests.find_or_insert(connection, arrival.values, now)
+    seen = claims.claim_replay(connection, arrival.replay, row.id) if arrival.replay is not None else None
+    if seen is not None:
+        # The very same delivery once more, by the sender or by somebody who recorded it.
+        if seen.body_digest != claim.body_digest or seen.request_id != row.id:
+            raise Rejected(Code.DELIVERY_REPLAYED)
+        assert arrival.replay is not None
+        # A retry under the same id has a later time: it would be let in for longer than the first.
+        claims.keep_replay(connection, arrival.replay)
+        return Stored(row.id, duplicate=True)
+    earlier = claims.claim(connection, claim, row.id)
+    if earlier is not None:
+        if earlier.body_digest != claim.body_digest:
+            raise Rejected(Code.EVENT_CONFLICT)
+        # Without an event id nothing tells a replay from a source that asks again on purpose, with the same bytes.
+        # It is taken for the latter: that starts something only if the request failed, and then nothing new.
+        if arrival.has_event_id or earlier.request_id != row.id:
+            return Stored(earlier.request_id, duplicate=True)
+    added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh)
+    if fresh:
+        return Stored(row.id, duplicate=False)
+    _take_over(connection, row, arrival)
+    if row.state in _MAY_START_AGAIN:
+        reports.supersede(connection, [row.id], now)
+        return Stored(row.id, duplicate=not requests.start_again(connection, row, now))
+    if row.state in FINISHED_REQUESTS:
+        if added:
+            raise Rejected(Code.REQUEST_FINISHED)
+        # The source asks again: a last report that never reached it is sent once more.
+        reports.revive(connection, row.id, row.attempt, now)
+    return Stored(row.id, duplicate=added == 0)
+
+
+def _take_over(connection: Connection, row: AnyRow, arrival: Arrival) -> None:
+    """Take over what a later delivery knows of where its request is told: further ids, another address."""
+    missing = {name: value for name, value in arrival.values["external"].items() if name not in row.external}
+    callback_url = arrival.values["callback_url"] or row.callback_url
+    if missing or callback_url != row.callback_url:
+        requests.set_addresses(connection, row.id, row.external | missing, callback_url)

@@ -1,0 +1,71 @@
+"""A store with requests in every stage of their life, on a site that can go on with them elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from connector.codes import Code
+from connector.errors import Temporary
+from connector.model import Delivered
+from connector.store import tables as t
+from tests.support.site import Bench
+from tests.support.stand_ins import Killed
+
+TABLES = tuple(t.metadata.sorted_tables)
+
+
+def rich_bench(folder: Path) -> Bench:
+    """Return a site whose SQLite store is closed: what is open, held, ended, refused, unknown and unreported."""
+    bench = Bench(f"sqlite:///{folder / 'store.db'}")
+    _ended(bench)
+    _under_way(bench)
+    bench.deliver("waits-1", event="e-waits-1")
+    bench.deliver("waits-2", ("email", "wäits 2@example.com"), ("loyalty id", "Ł-2"))
+    bench.database.close()
+    return bench
+
+
+def _ended(bench: Bench) -> None:
+    for number in range(6):
+        bench.knows(f"done-{number}@example.com")
+        bench.headers = {"x_replay": f"nonce-{number}", **({"x_replay_for": "86400"} if number % 2 else {})}
+        bench.deliver(f"done-{number}", event=f"e-done-{number}")
+    bench.headers = {}
+    bench.lytics.refuses = {"no@example.com"}
+    bench.deliver("refused", ("email", "no@example.com"))
+    bench.deliver("test-call", test=True)
+    bench.deliver("held", ("email", "held@example.com"), ("shoe size", "44"))
+    bench.reporter.answers = [Delivered.CONFLICT]
+    bench.run_to_end()
+
+
+def _under_way(bench: Bench) -> None:
+    bench.lytics.finish_at_once = False
+    bench.reporter.answers = [Temporary(Code.REMOTE_UNREACHABLE)] * 2
+    for number in range(3):
+        bench.knows(f"running-{number}@example.com")
+        bench.deliver(f"running-{number}")
+    bench.pass_time(seconds=61)
+    bench.pass_time(seconds=1)
+    bench.knows("unknown@example.com")
+    bench.deliver("unknown")
+    bench.lytics.after = Killed()
+    try:
+        bench.pass_time(seconds=1)
+    except Killed:
+        bench.starts_again()
+    bench.lytics.finish_at_once = True
+
+
+def go_on(bench: Bench, store_url: str) -> None:
+    """Let another process carry on with another store; Lytics has finished meanwhile."""
+    bench.store_url = store_url
+    bench.starts_again()
+    for one in list(bench.lytics.operations):
+        bench.lytics.finish(one)
+
+
+def contents(bench: Bench) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, as typed values."""
+    return {one.name: sorted(map(tuple, bench.rows(one)), key=repr) for one in TABLES}

@@ -1,0 +1,195 @@
+"""A step costs the same whether a hundred or ten thousand wait: rows that it fetches, and rows that the store walks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from bench import backlog
+from connector.engine.schedule import STEPS
+from connector.model import Presence, RemoteState, RemoteStatus
+from connector.services.site import Budgets
+from connector.store import overview
+from connector.store.database import Database
+from tests.support.site import Bench
+
+FEW, MANY = 100, 10_000
+BUDGET = 20
+FINISHED = RemoteStatus(RemoteState.FINISHED, "completed", 5, 5)
+# SQLite's own instructions between two looks at its counter.
+GRAIN = 50
+
+
+@dataclass
+class Cost:
+    rows: int = 0
+    work: int = 0
+
+
+class Counting:
+    """A cursor of the driver that counts the rows which come out of it."""
+
+    def __init__(self, cursor: Any, cost: Cost) -> None:
+        self._cursor = cursor
+        self._cost = cost
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def fetchall(self) -> list[Any]:
+        return self._counted(self._cursor.fetchall())
+
+    def fetchmany(self, *size: int) -> list[Any]:
+        return self._counted(self._cursor.fetchmany(*size))
+
+    def fetchone(self) -> Any:
+        row = self._cursor.fetchone()
+        self._cost.rows += row is not None
+        return row
+
+    def _counted(self, rows: list[Any]) -> list[Any]:
+        self._cost.rows += len(rows)
+        return rows
+
+
+@contextmanager
+def costing(database: Database) -> Iterator[Cost]:
+    """Count what a SQLite store does while the context lasts."""
+    cost = Cost()
+
+    def tick() -> int:
+        cost.work += GRAIN
+        return 0
+
+    def checkout(connection: Any, record: Any, proxy: Any) -> None:
+        connection.set_progress_handler(tick, GRAIN)
+
+    def count(_c: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        context.cursor = Counting(context.cursor, cost)
+
+    event.listen(database.engine, "checkout", checkout)
+    event.listen(database.engine, "after_cursor_execute", count)
+    try:
+        yield cost
+    finally:
+        event.remove(database.engine, "checkout", checkout)
+        event.remove(database.engine, "after_cursor_execute", count)
+
+
+def piled(url: str, stage: backlog.Stage, number: int) -> Bench:
+    bench = Bench(url, batch_max_values=5)
+    bench.site = replace(bench.site, budgets=Budgets(BUDGET, BUDGET, BUDGET, BUDGET))
+    bench.lytics.status = lambda _: FINISHED  # type: ignore[method-assign]
+    bench.lytics.look_up = lambda *_: Presence.ABSENT  # type: ignore[method-assign]
+    with bench.database.write() as connection:
+        backlog.pile_up(
+            connection,
+            stage,
+            number,
+            1,
+            source="onetrust",
+            account="main",
+            digest=bench.source.rules.digest,
+            batch=5,
+        )
+    return bench
+
+
+def late(bench: Bench) -> None:
+    """Give every request one more identity, as a later delivery does."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET mapping_digest = ''")
+        connection.exec_driver_sql("UPDATE identities SET state = 'received'")
+
+
+def held(bench: Bench) -> None:
+    """Let every request be held under the present rules."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET state = 'held', reason = 'unmapped_identities'")
+
+
+Change = Callable[[Bench], None]
+CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
+    "map": (backlog.RECEIVED, "map", None),
+    "map what came later": (backlog.QUEUED, "map", late),
+    "map while others are held": (backlog.QUEUED, "map", held),
+    "look_up": (backlog.QUEUED, "look_up", None),
+    "look_up when all were looked up": (backlog.LOOKED_UP, "look_up", None),
+    "submit": (backlog.LOOKED_UP, "submit", None),
+    "submit when none was looked up": (backlog.QUEUED, "submit", None),
+    "reconcile": (backlog.SUBMITTED, "reconcile", None),
+    "poll": (backlog.SUBMITTED, "poll", None),
+    "confirm": (backlog.CONFIRMING, "confirm", None),
+    "report": (backlog.UNREPORTED, "report", None),
+    "prune": (backlog.DONE, "prune", None),
+}
+
+
+def cost_of(url: str, case: str, number: int) -> Cost:
+    stage, name, change = CASES[case]
+    bench = piled(url, stage, number)
+    with closing(bench.database):
+        if change is not None:
+            change(bench)
+        if name == "prune":
+            with bench.database.write() as connection:
+                connection.exec_driver_sql("UPDATE replays SET expires_at = '2020-01-01 00:00:00.000000'")
+        (step,) = [one for one in STEPS if one.name == name]
+        with costing(bench.database) as cost:
+            step.run(bench.site)
+    return cost
+
+
+def test_every_step_has_its_case() -> None:
+    assert {name for _, name, _ in CASES.values()} == {one.name for one in STEPS}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_costs_the_same_with_a_hundred_times_as_many_waiting(tmp_path: Path, case: str) -> None:
+    few = cost_of(f"sqlite:///{tmp_path / 'few.db'}", case, FEW)
+    many = cost_of(f"sqlite:///{tmp_path / 'many.db'}", case, MANY)
+    # A batch of 500 old replay keys is forgotten at once.
+    most = 500 if case == "prune" else 0
+    assert many.rows <= few.rows + most
+    # The trees are a level or two deeper.
+    assert many.work <= 1.6 * few.work + 5_000 + 80 * most
+
+
+def test_an_accepted_delivery_costs_the_same_with_a_long_history(tmp_path: Path) -> None:
+    costs = []
+    for number in (FEW, MANY):
+        bench = piled(f"sqlite:///{tmp_path / str(number)}.db", backlog.DONE, number)
+        with closing(bench.database), costing(bench.database) as cost:
+            bench.deliver("new", event="e")
+        costs.append(cost)
+    few, many = costs
+    assert many.rows == few.rows
+    assert many.work <= 1.3 * few.work + 500
+
+
+def test_an_operator_s_lists_are_as_long_as_was_asked_for(tmp_path: Path) -> None:
+    for stage, ask in (
+        (backlog.QUEUED, lambda c, bench: overview.needing_attention(c, bench.clock.now(), 10)),
+        (backlog.UNREPORTED, lambda c, _: overview.with_ended_reports(c, 10)),
+        (backlog.DONE, lambda c, _: overview.find(c, "0000")),
+        (backlog.QUEUED, lambda c, _: overview.left_out(c, ["another"], ["another"])),
+    ):
+        bench = piled(f"sqlite:///{tmp_path / stage.request}-{stage.report}.db", stage, FEW * 10)
+        with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+            ask(connection, bench)
+        assert cost.rows <= 12
+        bench.database.file.unlink()  # type: ignore[union-attr]
+
+
+def test_the_measure_sees_a_walk(tmp_path: Path) -> None:
+    bench = piled(f"sqlite:///{tmp_path / 'store.db'}", backlog.DONE, MANY)
+    with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM targets WHERE reason = 'x'").all()
+    assert cost.work > MANY
+    assert cost.rows == 1
