@@ -12,7 +12,7 @@ COMPILE := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz docs lock clean
+.PHONY: help demo test soak check bench fuzz docs lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: $(VENV)/.run ## 500 erasure requests from callback to report, against made
 
 test: $(VENV)/.dev ## the whole test suite (ARGS="-k name" for a part of it)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+soak: $(VENV)/.dev ## the longer tests: real processes killed at every point, every fault of the sandbox, several workers
+	@$(BIN)/python -m pytest -n $(JOBS) -m soak $(ARGS)
 
 check: $(VENV)/.dev ## style, types, and the whole suite (with layers and documents) under coverage
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ _NOT_YOURS: Final = frozenset(
         *("proxy-authenticate", "proxy-authorization", "cookie", "cookie2"),
     }
 )
-_CREDENTIALS: Final = ("authorization", "token", "secret", "key", "password", "signature")
+_CREDENTIALS: Final = ("auth", "token", "secret", "key", "pass", "credential", "signature")
 # Each of these has a meaning of its own: our credential, or another try later.
 _NEVER_FINAL: Final = frozenset({401, 403, 408, 429})
 
@@ -114,6 +114,8 @@ class DescribedReportSettings(Section):
             raise ValueError('hosts belongs to to = "callback", and is needed there: who may be called')
         if self.to == "callback" and self.path != "/":
             raise ValueError('path belongs to to = "configured"; a callback is called as the request names it')
+        if self.to == "callback" and "timeout_s" in self.model_fields_set:
+            raise ValueError('timeout_s belongs to to = "configured"; a callback has ten seconds')
         if not self.statuses.words():
             raise ValueError("statuses: name at least one, or leave the report out")
         if _NEVER_FINAL & set(self.final):
@@ -140,4 +142,7 @@ class DescribedReportSettings(Section):
             raise Misconfigured(
                 Code.CONFIG_INVALID, "report.path: expected a path that begins with /, unescaped, without a query"
             )
-        return tuple(Text.read(one, {*names, *PATH_NAMES}) for one in self.path[1:].split("/"))
+        segments = self.path[1:].split("/")
+        if not {".", ".."}.isdisjoint(segments):
+            raise Misconfigured(Code.CONFIG_INVALID, "report.path: . and .. lead to another path; write that one")
+        return tuple(Text.read(one, {*names, *PATH_NAMES}) for one in segments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from connector.config.described_report import DescribedReportSettings, checked
 from connector.config.section import Section
@@ -45,6 +45,13 @@ def _content_type(text: str) -> str:
     return text
 
 
+def _table_or_text(value: object) -> object:
+    # Said here, because the union below would say it once for each of its members.
+    if not isinstance(value, dict | str | None):
+        raise ValueError("expected a table or a text")  # noqa: TRY004 - what pydantic expects
+    return value
+
+
 PlaceText = Annotated[str, AfterValidator(_place)]
 PlaceOrNone = Annotated[str, AfterValidator(_place_or_none)]
 
@@ -63,7 +70,7 @@ class ReplySettings(Section):
     """What a delivery is answered once it is verified and, if it is a request, stored."""
 
     status: int = Field(202, ge=200, le=299, description="The HTTP status.")
-    body: dict[str, JsonValue] | str | None = Field(
+    body: Annotated[dict[str, JsonValue] | str | None, BeforeValidator(_table_or_text)] = Field(
         None,
         description="A table that becomes JSON, or a text; left out, there is no body. Its texts may hold `{job_id}`, "
         "`{duplicate}`, `{request_id}` and the names in `keep`.",
@@ -124,7 +131,11 @@ class GenericSettings(Section):
         "",
         description="True for a test request, which is stored and rejected, unless `allow_test_requests` is set.",
     )
-    ping: PlaceOrNone = Field("", description="True for a connection test, which is answered and not stored.")
+    ping: PlaceOrNone = Field(
+        "",
+        description="True for a connection test, which is answered and not stored; what is neither true nor false is "
+        "refused.",
+    )
     when: PlaceOrNone = Field(
         "", description="True for what is a privacy request at all. Other deliveries are answered and not stored."
     )
@@ -154,11 +165,21 @@ class GenericSettings(Section):
             raise ValueError(
                 "say what is deleted: either where the request's type stands (type), or only_erasures = true"
             )
+        self._require_use()
         description = checked(self.description)
         checked(self.replies)
         if self.report is not None:
             self.report.require_fit(description.names, has_callback=bool(self.callback_url))
         return self
+
+    def _require_use(self) -> None:
+        """Raise `ValueError` for what is set and would do nothing."""
+        if self.callback_url and (self.report is None or self.report.to != "callback"):
+            raise ValueError('callback_url would be kept for nothing; it belongs to a report with to = "callback"')
+        if self.ping_reply is not None and not (self.ping or self.when):
+            raise ValueError("ping_reply would never be sent; say what a ping is (ping), or what is a request (when)")
+        if self.deadline_unit != "iso8601" and not self.deadline:
+            raise ValueError("deadline_unit belongs to a deadline; say where that stands, or leave both out")
 
     @property
     def content_type(self) -> str:

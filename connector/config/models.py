@@ -12,13 +12,14 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from connector.config.checks import Check, can_pass_together, needs_url
+from connector.config.checks import Check, can_pass_together, key_addresses, needs_url
 from connector.config.fields import Name, PlatformName, RemoteUrl, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.generic import GenericSettings
 from connector.config.onetrust import ReportSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.secrets import KeyRef, LyticsTokenRef
 from connector.config.section import Section
+from connector.hosts import AllowedHost
 from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
 from connector.policy.deadlines import Regulation
 from connector.private import Secret
@@ -206,9 +207,23 @@ class SourceSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _names_keys_that_can_be_fetched(self) -> Self:
+        # The client for published keys refuses anything else, and each delivery would then be answered 401.
+        for one in key_addresses(self.verify):
+            if one.url.startswith("https:") and ("#" in one.url or AllowedHost.of_url(one.url) is None):
+                raise ValueError(
+                    "a check reads keys from an address that is never called: it takes a full host name such as "
+                    "keys.example.com, no IP address, and nothing behind a #"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _says_what_erasure_is_called(self) -> Self:
-        if self.generic is not None and self.generic.type and "deletion_types" not in self.model_fields_set:
+        given = "deletion_types" in self.model_fields_set
+        if self.generic is not None and self.generic.type and not given:
             raise ValueError("set deletion_types to the request types that mean erasure, as the platform words them")
+        if self.generic is not None and self.generic.only_erasures and given:
+            raise ValueError("deletion_types would not be looked at with only_erasures = true; leave one of them out")
         return self
 
 
@@ -233,6 +248,16 @@ class Config(Section):
         description="A connection from a consent platform; it receives at `/webhooks/NAME`.",
         json_schema_extra=_NO_OTHER_NAMES,
     )
+
+    @model_validator(mode="after")
+    def _fetches_keys_in_the_clear_in_a_rehearsal_alone(self) -> Self:
+        for name, source in self.sources.items():
+            if not self.outbound.rehearsal and any(one.url.startswith("http:") for one in key_addresses(source.verify)):
+                raise ValueError(
+                    f"sources.{name}: a check reads keys over http, which is for rehearsals alone: write https://, or "
+                    "set outbound.rehearsal"
+                )
+        return self
 
     def describe(self) -> dict[str, Any]:
         """Return the configuration as plain data; a secret is shown as its reference."""

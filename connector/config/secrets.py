@@ -77,6 +77,10 @@ def _distinct(secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
     ids = [one.id for one in secrets]
     if len(set(ids)) != len(ids):
         raise ValueError("two secrets have the same id; then nobody can tell which one is still in use")
+    for number, one in enumerate(secrets):
+        for other in secrets[:number]:
+            if other.matches(one.reveal()):
+                raise ValueError(f"{other.id} and {one.id} hold the same secret; then the end of one ends nothing")
     return secrets
 
 
@@ -99,7 +103,7 @@ def _from_file(name: str, info: ValidationInfo) -> str:
 
 
 def _strong(secret: Secret) -> Secret:
-    if len(secret.reveal()) < MIN_SECRET_CHARS:
+    if len(secret.reveal().strip()) < MIN_SECRET_CHARS:
         raise ValueError(f"{secret.id} has fewer than {MIN_SECRET_CHARS} characters; use a longer, random one")
     return secret
 

@@ -92,6 +92,11 @@ class Description:
         for name, place in {**self._shown(), **self._identity_places()}.items():
             if place.is_constant:
                 raise _wrong(f"{name} says the same of every delivery; name a place in the payload")
+            if place.has_fixed_value and name not in self._kept_places():
+                raise _wrong(
+                    f"{name} has a fixed value for what says nothing; different requests would be taken for one, or "
+                    "somebody deleted whom nobody named: leave that value out"
+                )
 
     @property
     def names(self) -> frozenset[str]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeAlias, final
+from typing import Final, final
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -17,20 +16,14 @@ from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
 from connector.codes import Code
+from connector.dialect.reach import Node, every_part, may_be_fixed, overlap, reads_payload
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
 from connector.verify.base import require_header_name
 
-Path: TypeAlias = tuple[str | int, ...]
-Node: TypeAlias = Mapping[str, Any]
-
 _HEADER: Final = "header:"
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _STRAY_TILDE: Final = re.compile(r"~(?![01])")
-_PLAIN: Final = frozenset({"subexpression", "index_expression", "pipe"})
-# Only their first part starts at the payload; what follows is looked up in its result.
-_LEADING: Final = _PLAIN | {"projection", "value_projection", "filter_projection", "flatten"}
-_READS_PAYLOAD: Final = frozenset({"field", "current", "value_projection", "flatten", "projection", "index"})
 
 
 @final
@@ -88,22 +81,23 @@ class Place:
     @property
     def is_constant(self) -> bool:
         """Whether it says the same of every delivery."""
-        return self._expression is not None and not _reads_payload(self._expression.parsed)
+        return self._expression is not None and not reads_payload(self._expression.parsed)
+
+    @property
+    def has_fixed_value(self) -> bool:
+        """Whether it gives a fixed value at least for some deliveries."""
+        return self._expression is not None and may_be_fixed(self._expression.parsed)
 
     def shares(self, other: Place) -> bool:
-        """Say whether it reads what stands at the other place, or something that contains it.
+        """Say whether it reads what stands at the other place, something around it, or a part of it.
 
-        It sees through functions, alternatives and both notations; what an expression looks up in the result of a
-        filter is not compared.
+        It sees through functions, alternatives, lists and both notations; what two conditions choose from one list is
+        taken to be apart.
         """
         mine, theirs = self._node, other._node
         if mine is None or theirs is None:
             return self.header.lower() == other.header.lower() != ""
-        wanted = _canonical(theirs)
-        if any(_canonical(node) == wanted for node in _anchored(mine)):
-            return True
-        inner = _path(theirs)
-        return inner is not None and any(inner[: len(path)] == path for path in _longest(mine))
+        return overlap(mine, theirs)
 
     @property
     def _node(self) -> Node | None:
@@ -127,13 +121,6 @@ class Place:
             return True, self._expression.search(payload)
         except (JMESPathError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError):
             return False, None
-
-
-def is_true(found: object) -> bool:
-    """Say whether a found value counts as true: as JMESPath has it, except that the text `false` is not."""
-    if isinstance(found, str):
-        return found.strip().casefold() not in ("", "false")
-    return not (found is None or found is False or (isinstance(found, list | dict) and not found))
 
 
 def _tokens(text: str) -> tuple[str, ...]:
@@ -167,7 +154,7 @@ def _compiled(text: str) -> ParsedResult:
             f"not a JMESPath expression{where}; a name with other characters than letters, digits and _ stands in "
             'double quotation marks, such as data."customer-id", and a text in single ones'
         ) from None
-    for node in _all(expression.parsed):
+    for node in every_part(expression.parsed):
         if node["type"] == "function_expression":
             _require_function(node["value"], len(node["children"]))
     return expression
@@ -182,66 +169,6 @@ def _require_function(name: str, count: int) -> None:
     variadic = bool(wanted) and bool(wanted[-1].get("variadic"))
     if count < len(wanted) or (count > len(wanted) and not variadic):
         raise _wrong(f"the function {name} takes {'at least ' if variadic else ''}{len(wanted)} argument(s)")
-
-
-def _all(node: Node) -> Iterator[Node]:
-    yield node
-    for child in _children(node):
-        yield from _all(child)
-
-
-def _children(node: Node) -> list[Node]:
-    # A slice has numbers for children.
-    return [child for child in node["children"] if isinstance(child, dict)]
-
-
-def _reads_payload(node: Node) -> bool:
-    return any(one["type"] in _READS_PAYLOAD for one in _all(node))
-
-
-def _anchored(node: Node) -> Iterator[Node]:
-    """Give the parts of an expression that are looked up in the payload itself."""
-    yield node
-    if node["type"] == "pointer":
-        path = node["value"]
-        yield from ({"type": "pointer", "children": [], "value": path[:end]} for end in range(1, len(path)))
-    elif node["type"] in _LEADING:
-        yield from _anchored(node["children"][0])
-    elif node["type"] != "expref":
-        for child in _children(node):
-            yield from _anchored(child)
-
-
-def _longest(node: Node) -> Iterator[Path]:
-    """Give the plain paths into the payload that an expression follows, each as far as it goes."""
-    path = _path(node)
-    if path is not None:
-        yield path
-    elif node["type"] in _LEADING:
-        yield from _longest(node["children"][0])
-    elif node["type"] != "expref":
-        for child in _children(node):
-            yield from _longest(child)
-
-
-def _path(node: Node) -> Path | None:
-    """Return the names and positions that lead to a value; None if it takes more than those."""
-    kind = node["type"]
-    if kind == "pointer":
-        return tuple(node["value"])
-    if kind in ("field", "index"):
-        return (node["value"],)
-    if kind in ("current", "identity"):
-        return ()
-    if kind not in _PLAIN:
-        return None
-    parts = [_path(child) for child in node["children"]]
-    return None if None in parts else tuple(step for part in parts if part is not None for step in part)
-
-
-def _canonical(node: Node) -> object:
-    path = _path(node)
-    return repr(node) if path is None else path
 
 
 def _step(token: str) -> str | int:

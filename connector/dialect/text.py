@@ -6,6 +6,7 @@ writes a whole number as such, and without a value the member that holds it is l
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections.abc import Collection, Mapping, Sequence
@@ -97,7 +98,7 @@ class Body:
 
     @classmethod
     def read(cls, tree: Json, names: Collection[str]) -> Body:
-        """Read a body; `Misconfigured` if one of its texts holds an unknown placeholder. Names of members hold none."""
+        """Read a body; `Misconfigured` for an unknown placeholder, or inf and nan. Names of members hold none."""
         return cls(_read(tree, names))
 
     def fill(self, values: Values) -> object:
@@ -112,6 +113,8 @@ def _read(tree: Json, names: Collection[str]) -> object:
         return {name: _read(inner, names) for name, inner in tree.items()}
     if isinstance(tree, Sequence):
         return [_read(inner, names) for inner in tree]
+    if isinstance(tree, float) and not math.isfinite(tree):
+        raise _wrong("inf and nan cannot be written in JSON")
     return tree
 
 

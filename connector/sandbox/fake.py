@@ -15,7 +15,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from connector.sandbox.faults import Faults, Switch, UnknownFaultError
-from connector.sandbox.server import CUT_BODY, DropConnection, LoopbackServer
+from connector.sandbox.server import CUT_BODY, TRICKLE, DropConnection, LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,13 +26,24 @@ TRANSPORT_SWITCHES: Final[dict[str, Switch]] = {
     "latency": Switch("Waits before the call is handled. Value: seconds, default 1.", 1.0),
     "drop_before": Switch("Closes the connection without an answer; nothing was done."),
     "drop_after": Switch("Does the work, then closes the connection without an answer."),
-    "server_error": Switch("Answers 500; nothing was done."),
+    "server_error": Switch(
+        "Answers with an error of the server; nothing was done. Value: 500 (default), 501, 503 or 504.",
+        500,
+        (500, 501, 503, 504),
+    ),
     "server_error_after": Switch("Does the work, then answers 500."),
     "bad_gateway": Switch("Answers 502 with an HTML page; nothing was done."),
+    "html_page": Switch("Answers 200 with an HTML page, as a login page in between does; nothing was done."),
     "rate_limited": Switch("Answers 429. Value: seconds for Retry-After, `date` for an HTTP date, default no header."),
     "empty_answer": Switch("Does the work, then answers 204 without a body."),
     "truncated_json": Switch("Does the work; the JSON of the answer breaks off in the middle."),
     "short_body": Switch("Does the work; the connection ends before the promised Content-Length."),
+    "slow_answer": Switch(
+        "Does the work; the answer comes byte by byte. Value: seconds between two bytes, default 0.2.", 0.2
+    ),
+    "clock_off": Switch(
+        "This fake's clock is wrong while it is on. Value: seconds, default 3600; below 0 it is behind.", 3600.0
+    ),
 }
 
 
@@ -90,7 +101,7 @@ class Fake(LoopbackServer, ABC):
 
     def now(self) -> float:
         """Seconds since the epoch on this fake's clock."""
-        return self._clock() + self._offset_s
+        return self._clock() + self._offset_s + float(self.faults.value_of("clock_off", 0.0))
 
     def advance(self, seconds: float) -> float:
         """Move this fake's clock on and return the new time."""
@@ -195,11 +206,14 @@ class Fake(LoopbackServer, ABC):
             raise DropConnection
         if (fault := self.faults.take("rate_limited", operation)) is not None:
             return self.rate_limited(fault.value, operation)
-        if self.faults.take("server_error", operation):
-            return self.error(500, "an internal error, switched on", operation)
+        if (fault := self.faults.take("server_error", operation)) is not None:
+            return self.error(int(fault.value), "an internal error, switched on", operation)
         if self.faults.take("bad_gateway", operation):
             page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
             return Response(page, status=502, content_type="text/html")
+        if self.faults.take("html_page", operation):
+            page = "<!doctype html><html><body><form>Please log in</form></body></html>"
+            return Response(page, status=200, content_type="text/html")
         return None
 
     def _fault_after(self, operation: str, request: Request, response: Response) -> Response:
@@ -214,6 +228,8 @@ class Fake(LoopbackServer, ABC):
             response.set_data(whole[: max(1, len(whole) // 2)])
         if self.faults.take("short_body", operation):
             request.environ[CUT_BODY] = True
+        if (fault := self.faults.take("slow_answer", operation)) is not None:
+            request.environ[TRICKLE] = float(fault.value)
         return response
 
     def _list_faults(self, _request: Request) -> Response:

@@ -111,6 +111,11 @@ class Faults:
                 return fault
         return None
 
+    def value_of(self, name: str, default: Any) -> Any:
+        """Return the value of a switch that lasts while it is on, without using it up; else the default."""
+        with self._lock:
+            return next((fault.value for fault in self._on if fault.name == name), default)
+
     def listed(self) -> list[dict[str, Any]]:
         """What is on, as plain data."""
         with self._lock:

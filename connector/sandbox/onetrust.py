@@ -33,7 +33,9 @@ _SHAPES: Final = ("object", "string", "text", "html", "empty", "list")
 SWITCHES: Final[dict[str, Switch]] = (
     TRANSPORT_SWITCHES
     | {
-        "rate_limited": Switch("Answers 429 with OneTrust's five headers. Value: seconds to wait, default 30.", 30),
+        "rate_limited": Switch(
+            "Answers 429 with OneTrust's headers. Value: seconds to wait, default 30; 0: no Retry-After.", 30
+        ),
         "token_refused": Switch("The token endpoint answers 401."),
         "token_expired": Switch("A token that was good is answered 401."),
         "token_short_lived": Switch("New tokens live this short. Value: seconds, default 30.", 30.0),
@@ -184,7 +186,8 @@ class FakeOneTrust(Fake):
     def rate_limited(self, value: Any, operation: str) -> Response:
         response = self.error(429, "rate limit exceeded", operation)
         per_hour = value > 60  # noqa: PLR2004 (longer than a minute)
-        response.headers["Retry-After"] = str(value)
+        if value:
+            response.headers["Retry-After"] = str(value)
         response.headers["ot-period"] = "HOUR" if per_hour else "MINUTE"
         response.headers["ot-requests-allowed"] = "200000" if per_hour else "1000"
         response.headers["ot-request-made"] = "200001" if per_hour else "1001"

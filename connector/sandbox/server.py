@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 #: environ key by which the application asks for an answer that ends before its Content-Length.
 CUT_BODY: Final = "sandbox.cut_body"
+#: environ key by which the application asks for an answer that trickles: seconds between two bytes.
+TRICKLE: Final = "sandbox.trickle"
 _MAX_BODY_BYTES: Final = 80 * 1024 * 1024
 _JOIN_S: Final = 5.0
 
@@ -55,7 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
         except DropConnection:
             self.close_connection = True
             return
-        self._write(int(head[0].split(" ", 1)[0]), head[1], content, cut=bool(environ.get(CUT_BODY)))
+        status = int(head[0].split(" ", 1)[0])
+        self._write(status, head[1], content, cut=bool(environ.get(CUT_BODY)), pause_s=environ.get(TRICKLE))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve  # noqa: N815 (http.server names them)
 
@@ -94,7 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
             environ[key] = f"{environ[key]},{value}" if key in environ else value
         return environ
 
-    def _write(self, status: int, headers: list[tuple[str, str]], content: bytes, *, cut: bool) -> None:
+    def _write(
+        self, status: int, headers: list[tuple[str, str]], content: bytes, *, cut: bool, pause_s: float | None = None
+    ) -> None:
         lines = [f"HTTP/1.1 {status} {responses.get(status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in headers if name.lower() != "content-length"]
         if status not in {204, 304}:
@@ -105,7 +110,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             lines.append("Connection: close")
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-        self.wfile.write(head if self.command == "HEAD" else head + content)
+        whole = head if self.command == "HEAD" else head + content
+        if pause_s is None:
+            self.wfile.write(whole)
+            return
+        for place in range(len(whole)):
+            self.wfile.write(whole[place : place + 1])
+            self.wfile.flush()
+            if self.server.stopping.wait(pause_s):
+                break
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class names it)
         """Stay silent: a rehearsal's own output must stay readable, and paths could hold identities."""
@@ -116,8 +129,9 @@ class _Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port: int, app: WSGIApplication) -> None:
+    def __init__(self, port: int, app: WSGIApplication, stopping: threading.Event) -> None:
         self.app = app
+        self.stopping = stopping
         self._open: dict[socket.socket, threading.Thread] = {}
         self._open_lock = threading.Lock()
         super().__init__((HOST, port), _Handler)
@@ -173,7 +187,7 @@ class LoopbackServer:
         if self._listener is not None:
             raise RuntimeError("the server is already running")
         self.stopping.clear()
-        listener = _Listener(self.port, self._app)
+        listener = _Listener(self.port, self._app, self.stopping)
         self.port = int(listener.server_address[1])
         self._listener = listener
         self._thread = threading.Thread(

@@ -1,4 +1,4 @@
-"""What every check needs: secrets fit for use, header names and texts that can travel, Base64 read strictly."""
+"""What every check needs: secrets fit for use, names and texts that can travel, Base64 and forms read strictly."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
+from urllib.parse import parse_qsl
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
 from connector.private import Secret
 
 MIN_SECRET_CHARS: Final = 16
+
+# More only makes us compute.
+_MAX_FORM_FIELDS: Final = 1_000
 
 # RFC 9110 section 5.6.2: what a header name may consist of.
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -24,11 +28,11 @@ def require_secrets(secrets: Iterable[Secret], check: str) -> tuple[Secret, ...]
     if not live:
         raise Misconfigured(Code.CONFIG_INVALID, f"{check}: no secret is given")
     for secret in live:
-        if len(secret.reveal()) < MIN_SECRET_CHARS:
+        if len(secret.reveal().strip()) < MIN_SECRET_CHARS:
             raise Misconfigured(
                 Code.CONFIG_INVALID, f"{check}: secret {secret.id} has fewer than {MIN_SECRET_CHARS} characters"
             )
-        if not _is_encodable(secret.reveal()):
+        if not is_encodable(secret.reveal()):
             raise Misconfigured(Code.CONFIG_INVALID, f"{check}: secret {secret.id} is not UTF-8 text")
     return live
 
@@ -81,9 +85,18 @@ def pick_live(matching: Sequence[Secret], now: datetime, where: str) -> Secret:
     return live[0]
 
 
-def _is_encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
+    """Say whether a text can be written in UTF-8: no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+def read_form(text: str) -> list[tuple[str, str]] | None:
+    """Return the decoded names and values of a form or query in order; None if they cannot be decoded or are many."""
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS)
+    except ValueError:  # a UnicodeDecodeError is one
+        return None

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import Certificate
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
@@ -30,7 +31,8 @@ MAX_CERTIFICATES: Final = 10
 FINGERPRINT_CHARS: Final = 16
 
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
-# What the package raises for certificates and extensions that break their own rules.
+# What the package raises for certificates and extensions that break their own rules; of a serial number that is not
+# positive it only warns, which is raised where warnings are errors.
 _UNREADABLE: Final = (
     ValueError,
     TypeError,
@@ -38,6 +40,7 @@ _UNREADABLE: Final = (
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,
 )
 
 

@@ -15,6 +15,8 @@ from connector.private import Private
 
 #: Room for the names of the checks in the record of a delivery.
 MAX_PRINCIPAL_CHARS: Final = 40
+# What is right in itself, only not now: whoever rotates a secret has to see that it is still used.
+_OUT_OF_TIME: Final = frozenset({Code.CREDENTIAL_EXPIRED, Code.TIMESTAMP_TOO_OLD, Code.TIMESTAMP_IN_FUTURE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,16 @@ class AnyOf:
                 refusals.append(error)
         if verdicts:
             return verdicts[0]
-        # A check that could not be made may have passed: let the sender repeat. Else what was found out before missing.
+        # A check that could not be made may have passed: let the sender repeat. Else the one that came furthest.
         raise min(refusals, key=_order) from None
 
 
 def _order(error: ConnectorError) -> int:
     if isinstance(error, Temporary):
         return 0
-    return 2 if error.code in {Code.CREDENTIAL_MISSING, Code.TIMESTAMP_MISSING} else 1
+    if error.code in _OUT_OF_TIME:
+        return 1
+    return 3 if error.code in {Code.CREDENTIAL_MISSING, Code.TIMESTAMP_MISSING} else 2
 
 
 def _first(found: list[Private | None]) -> Private | None:

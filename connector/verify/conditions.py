@@ -20,6 +20,8 @@ from connector.verify.base import require_header_name, require_header_text
 DEFAULT_ADDRESS_HEADER: Final = "X-Forwarded-For"
 # Where a chain of proxies is longer than this, somebody else wrote the header.
 _MAX_HOPS: Final = 20
+# RFC 4291 section 2.5.5.2.
+_IPV4_IN_IPV6: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -30,7 +32,7 @@ class Networks:
     """Addresses and networks in CIDR notation.
 
     Raises:
-        Misconfigured: none is given, one cannot be read, or one means everybody.
+        Misconfigured: none is given, one cannot be read, one means everybody, or one could never match.
     """
 
     given: tuple[str, ...]
@@ -44,6 +46,15 @@ class Networks:
     def __contains__(self, address: Address) -> bool:
         return any(address in one for one in self._networks)
 
+    def covers(self, network: Network) -> bool:
+        """Say whether one of these holds the whole network."""
+        ends = (network.network_address, network.broadcast_address)
+        return any(all(end in one for end in ends) for one in self._networks)
+
+    def inside(self, others: Networks) -> tuple[str, ...]:
+        """Return those, as they were given, that others hold."""
+        return tuple(text for text, one in zip(self.given, self._networks, strict=True) if others.covers(one))
+
     def _read(self) -> Iterable[Network]:
         if not self.given:
             raise Misconfigured(Code.CONFIG_INVALID, f"{self.what}: name at least one address or network")
@@ -56,6 +67,10 @@ class Networks:
                 ) from None
             if network.prefixlen == 0:
                 raise Misconfigured(Code.CONFIG_INVALID, f"{self.what}: {text} means everybody")
+            if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_IPV4_IN_IPV6):
+                raise Misconfigured(
+                    Code.CONFIG_INVALID, f"{self.what}: write {text} as IPv4, as addresses are compared"
+                )
             yield network
 
 
@@ -67,6 +82,9 @@ class FromAddress:
         proxies: trusted proxies; empty if senders connect directly.
         header: where they write the address that they saw. The last entry that is no trusted proxy counts: what stands
             before it was written by whoever connected.
+
+    Raises:
+        Misconfigured: a header without a name, or an allowed address that is a proxy's and so never counts.
     """
 
     allowed: Networks
@@ -75,6 +93,10 @@ class FromAddress:
 
     def __post_init__(self) -> None:
         require_header_name(self.header, "address")
+        if self.proxies is not None and (inside := self.allowed.inside(self.proxies)):
+            raise Misconfigured(
+                Code.CONFIG_INVALID, f"address: {inside[0]} is a trusted proxy, which is never taken for the sender"
+            )
 
     def require(self, inbound: Inbound) -> None:
         address = _address(inbound.peer)
@@ -141,7 +163,7 @@ def _is(inbound: Inbound, header: str, expected: tuple[str, ...]) -> bool:
 
 
 def _address(text: str) -> Address | None:
-    """Return an address; one of IPv4 written in IPv6 (RFC 4291 section 2.5.5.2) as that of IPv4."""
+    """Return an address; one of IPv4 written in IPv6 as that of IPv4."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -32,8 +32,8 @@ class SignatureEncoding(StrEnum):
 class Parts:
     """What a header holds: the signatures that count, still as text, and the timestamp if the header carries it."""
 
-    signatures: tuple[str, ...]
-    timestamp: str | None = None
+    signatures: tuple[str, ...] = field(repr=False)
+    timestamp: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

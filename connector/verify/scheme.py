@@ -123,6 +123,8 @@ class Scheme:
                 raise _wrong("the timestamp stands in a header or in the signature's header, not in both")
             if not has_time == self.template.uses("ts") == (self.window is not None):
                 raise _wrong("a timestamp needs three things: a place, {ts} in the signed content, and a tolerance")
+            if names.signature.lower() in {place.header.lower() for place in self.template.places}:
+                raise _wrong("the header of the signature cannot be part of what is signed")
             if (names.id is not None) != self.template.uses("id"):
                 raise _wrong("an id needs a header and {id} in the signed content; unsigned it could be altered")
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qsl
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
@@ -22,13 +21,13 @@ from connector.verify.base import (
     decode_base64,
     malformed,
     pick_live,
+    read_form,
     require_header_name,
     require_header_text,
     require_secrets,
 )
 
 _AUTHORIZATION: Final = "Authorization"
-_MAX_PARAMETERS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +128,10 @@ class QueryParameter:
 
 def query_pairs(inbound: Inbound) -> list[tuple[str, str]]:
     """Return the decoded parameters of the URL, in order; `credential_malformed` if they cannot be decoded."""
-    try:
-        return parse_qsl(inbound.query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
-    except ValueError:  # a UnicodeDecodeError is one
-        raise Rejected(Code.CREDENTIAL_MALFORMED, "the query cannot be read") from None
+    pairs = read_form(inbound.query)
+    if pairs is None:
+        raise Rejected(Code.CREDENTIAL_MALFORMED, "the query cannot be read")
+    return pairs
 
 
 def _header_secrets(secrets: Iterable[Secret], check: str) -> tuple[Secret, ...]:

@@ -33,10 +33,10 @@ _ID: Final = re.compile(r"[!-~]+")
 class Reading:
     """What a delivery shows before its signature is checked."""
 
-    signatures: tuple[str, ...]
-    timestamp: str | None
+    signatures: tuple[str, ...] = field(repr=False)
+    timestamp: str | None = field(repr=False)
     sent_at: datetime | None
-    delivery_id: str | None
+    delivery_id: str | None = field(repr=False)
 
     def values(self) -> dict[str, str]:
         found = {"ts": self.timestamp, "id": self.delivery_id}

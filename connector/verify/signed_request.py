@@ -11,14 +11,13 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qsl
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
 from connector.model import Verified
 from connector.private import Secret
-from connector.verify.base import pick_live, require_secrets
+from connector.verify.base import pick_live, read_form, require_secrets
 from connector.verify.grammar import SignatureEncoding, decode
 from connector.verify.stamp import MAX_TOLERANCE_S, Tolerance
 from connector.verify.strict_json import read_object
@@ -27,7 +26,6 @@ DEFAULT_FIELD: Final = "signed_request"
 
 #: The only value of `algorithm` that Meta documents.
 _ALGORITHM: Final = "HMAC-SHA256"
-_MAX_FORM_FIELDS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +96,9 @@ class SignedRequest:
         return signature, encoded, payload
 
     def _value(self, body: bytes) -> str:
-        try:
-            pairs = parse_qsl(
-                body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS
-            )
-        except ValueError:  # a UnicodeDecodeError is one
-            raise Rejected(Code.CREDENTIAL_MALFORMED, "the form cannot be read") from None
+        pairs = read_form(body.decode("ascii")) if body.isascii() else None
+        if pairs is None:
+            raise Rejected(Code.CREDENTIAL_MALFORMED, "the form cannot be read")
         found = [value for name, value in pairs if name == self.form_field]
         if not found or not found[0].strip():
             raise Rejected(Code.CREDENTIAL_MISSING, f"field {self.form_field}")

@@ -21,6 +21,7 @@ from connector.inbound import Inbound
 from connector.model import Document, KeyAddress, Verified
 from connector.ports import Documents
 from connector.private import Private
+from connector.verify.base import is_encodable
 from connector.verify.certificates import Hash, fingerprint, has_signed, is_valid, names_of, read_certificates
 from connector.verify.grammar import SignatureEncoding, decode
 from connector.verify.sns_topic import Topic
@@ -201,20 +202,12 @@ def _text(found: Mapping[str, object], name: str) -> str:
     value = found.get(name)
     if value is None or value == "":
         raise Rejected(Code.CREDENTIAL_MISSING, f"member {name}")
-    if not isinstance(value, str) or not _is_encodable(value):
+    if not isinstance(value, str) or not is_encodable(value):
         raise _malformed(name, "it is no text")
     # With line breaks elsewhere, one signed text could be read as several messages.
     if name != _FREE_TEXT and "\n" in value:
         raise _malformed(name, "it holds a line break")
     return value
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _malformed(name: str, why: str) -> Rejected:

@@ -12,19 +12,19 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
-from connector.verify.base import require_header_name
+from connector.verify.base import is_encodable, read_form, require_header_name
 
 #: `{form}` is Twilio's rule: the form's pairs, or a hash of the body in the query.
 PLACEHOLDERS: Final = frozenset(
     {"id", "ts", "body", "form", "method", "url", "path", "query", "host", "secret", "header"}
 )
-_FROM_HEADERS: Final = frozenset({"id", "header"})
-_MAX_FORM_FIELDS: Final = 1_000
+# What whoever repeats a call can choose. Of an address that is the query with its question mark: all before it comes
+# from the settings.
+_FROM_CALLS: Final = frozenset({"id", "header", "query", "url"})
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _BODY_HASH: Final = "bodySHA256"
 
@@ -65,6 +65,8 @@ class Template:
             raise _wrong("it has to contain {body}, or anybody may alter the body")
         if not self.unseparated and any(not place.follows for place in places[:-1]):
             raise _wrong("put a separator between the placeholders")
+        if not self.unseparated and self.uses("form"):
+            raise _wrong("{form} writes names and values without a separator, as one known sender does; use {body}")
 
     def uses(self, name: str) -> bool:
         return any(place.name == name for place in self.places)
@@ -78,7 +80,8 @@ class Template:
             secret: what `{secret}` stands for.
 
         Raises:
-            Rejected: a header in the template is missing or cannot be read, or a form does not cover the body.
+            Rejected: a header in the template is missing or cannot be read, a part holds the separator behind it, or a
+                form does not cover the body.
         """
         pieces = [self.start.encode()]
         for place in self.places:
@@ -102,7 +105,7 @@ class Template:
                 require_header_name(spec, "signed content")
             names.append((name, spec or ""))
             literals.append("")
-        if not _is_encodable("".join(literals)):
+        if not is_encodable("".join(literals)):
             raise _wrong("it is not UTF-8 text")
         return literals, names
 
@@ -114,11 +117,17 @@ class Template:
         if place.name == "secret":
             return secret
         text = inbound.only(place.header) if place.name == "header" else _text(place.name, inbound, values)
-        if place.name in _FROM_HEADERS and place.follows and place.follows in text:
-            # Else a part of the header could pass for the part that comes after it.
+        if place.name in _FROM_CALLS and place.follows and _holds(place, text):
+            # Else a piece of it could pass for a piece of the part that comes after it.
             raise Rejected(Code.CREDENTIAL_MALFORMED, f"{place.header or place.name} holds the separator after it")
         # A URL or a method may hold anything; it must be refused by the comparison, not by the encoder.
         return text.encode(errors="surrogatepass")
+
+
+def _holds(place: Place, text: str) -> bool:
+    """Say whether the separator stands in what a call chose, or begins there, as `::` does in `a:` with `::` behind."""
+    chosen = "".join(text.partition("?")[1:]) if place.name == "url" else text
+    return (chosen + place.follows).index(place.follows) < len(chosen)
 
 
 def _text(name: str, inbound: Inbound, values: Mapping[str, str]) -> str:
@@ -132,7 +141,7 @@ def _form(inbound: Inbound) -> bytes:
 
     It is empty for other bodies, which the query vouches for with their SHA-256 (Twilio, "Webhooks security").
     """
-    given = _pairs(inbound.query, Code.CREDENTIAL_MALFORMED)
+    given = _pairs(inbound.query)
     hashes = [value for name, value in given if name == _BODY_HASH]
     if len(hashes) > 1:
         raise Rejected(Code.CREDENTIAL_MALFORMED, f"{_BODY_HASH} came more than once")
@@ -147,7 +156,7 @@ def _form(inbound: Inbound) -> bytes:
     if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != _FORM_TYPE:
         raise Rejected(Code.CREDENTIAL_MISSING, f"the query has no {_BODY_HASH} and the body is not a form")
     try:
-        pairs = set(_pairs(inbound.body.decode(), Code.CREDENTIAL_MALFORMED))
+        pairs = set(_pairs(inbound.body.decode()))
     except UnicodeDecodeError:
         raise Rejected(Code.CREDENTIAL_MALFORMED, "the form is not UTF-8") from None
     if not all(name for name, _ in pairs):
@@ -155,19 +164,11 @@ def _form(inbound: Inbound) -> bytes:
     return "".join(name + value for name, value in sorted(pairs)).encode()
 
 
-def _pairs(text: str, code: Code) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS)
-    except ValueError:  # a UnicodeDecodeError is one
-        raise Rejected(code, "a form or query cannot be read") from None
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs = read_form(text)
+    if pairs is None:
+        raise Rejected(Code.CREDENTIAL_MALFORMED, "a form or query cannot be read")
+    return pairs
 
 
 def _wrong(why: str) -> Misconfigured:

@@ -17,7 +17,7 @@ MAX_LINES = 300
 NAMES_WITHOUT_MEANING = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"})
 
 FACTS = frozenset(
-    {"errors", "codes", "catalogue", "states", "model", "ports", "clock", "private", "ids", "inbound", "hosts"}
+    {"errors", "codes", "catalogue", "states", "model", "ports", "clock", "private", "ids", "inbound", "hosts", "stops"}
 )
 RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect"})
 PURE = FACTS | RULES
@@ -56,7 +56,7 @@ KEPT_IN: dict[str, frozenset[str]] = {
     **dict.fromkeys(("flask", "werkzeug"), frozenset({"web", "sandbox", "wsgi"})),
     **dict.fromkeys(("requests", "urllib3"), frozenset({"outbound", "sandbox"})),
     "requests_hardened": frozenset({"outbound"}),
-    "apscheduler": frozenset({"engine"}),
+    **dict.fromkeys(("apscheduler", "procrastinate"), frozenset({"engine"})),
     **dict.fromkeys(("sqlalchemy", "alembic", "psycopg", "pysqlite3", "sqlite3"), frozenset({"store"})),
 }
 

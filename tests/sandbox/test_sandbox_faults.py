@@ -172,3 +172,39 @@ def test_a_page_in_a_browser_cannot_reach_the_run_time_routes(call, lytics, head
     answer = call("POST", "/_sandbox/faults", json={"name": "stuck"}, headers=headers)
     assert answer.status_code == 403
     assert not lytics.faults
+
+
+def test_an_answer_that_comes_byte_by_byte_outlasts_a_client_that_waits_for_each_piece(call, lytics):
+    lytics.faults.turn_on("slow_answer", 0.05, times=1)
+    with pytest.raises(requests.RequestException):
+        call("POST", "/v2/identity/lookup", json=LOOKUP, timeout=0.02)
+    lytics.faults.turn_on("slow_answer", 0.0001, times=1)
+    assert submit(call).status_code == 202
+    assert lytics.times_submitted("user", "email", "ana@example.com") == 1
+
+
+def test_a_page_in_between_answers_200_and_does_nothing(call, lytics):
+    lytics.faults.turn_on("html_page", times=1)
+    answer = submit(call)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html")
+    assert lytics.times_submitted("user", "email", "ana@example.com") == 0
+
+
+@pytest.mark.parametrize("status", [500, 501, 503, 504])
+def test_an_error_of_the_server_has_the_wanted_status(call, lytics, status):
+    lytics.faults.turn_on("server_error", status, times=1)
+    assert submit(call).status_code == status
+
+
+def test_a_clock_is_wrong_as_long_as_its_switch_is_on(call, lytics, clock):
+    call("POST", "/_sandbox/faults", json={"name": "clock_off", "value": -3600})
+    assert [lytics.now(), lytics.now()] == [clock() - 3600] * 2
+    call("DELETE", "/_sandbox/faults?name=clock_off")
+    assert lytics.now() == clock()
+
+
+def test_a_limit_of_onetrust_may_come_without_saying_how_long(dsar, onetrust):
+    onetrust.faults.turn_on("rate_limited", 0, times=1)
+    answer = dsar("GET", "/api/datasubject/v2/requestqueues/en_us")
+    assert answer.status_code == 429
+    assert "Retry-After" not in answer.headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from connector.config.checks.base import CheckSection, ConditionSection
 from connector.config.checks.conditions import AddressCondition, ClientCertificateCondition
@@ -23,11 +23,28 @@ from connector.private import Secret
 from connector.verify.combine import AllOf, AnyOf
 
 
+def can_pass_together(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """Return the checks; raise `ValueError` if no delivery can pass them all, or if anybody could."""
+    if not any(isinstance(one, CheckSection) for one in checks):
+        raise ValueError("expected at least one check of a credential; a condition never suffices alone")
+    read = [name.lower() for name in _headers(checks)]
+    twice = sorted({name for name in read if read.count(name) > 1})
+    if twice:
+        raise ValueError(f"two checks read the header {', '.join(twice)}; a delivery cannot pass both")
+    return checks
+
+
+def _headers(checks: Sequence[Check]) -> tuple[str, ...]:
+    return tuple(name for one in checks if isinstance(one, CheckSection) for name in one.headers)
+
+
 class AllOfCheck(CheckSection):
     """Several checks that have to pass together, as one alternative of `any_of`."""
 
     check: Literal["all_of"] = Field(description="Checks and conditions that have to pass together.")
-    checks: tuple[Check, ...] = Field(min_length=1, description="The checks and conditions, as in `verify`.")
+    checks: Annotated[tuple[Check, ...], AfterValidator(can_pass_together)] = Field(
+        min_length=1, description="The checks and conditions, as in `verify`."
+    )
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -123,18 +140,3 @@ def live_secrets(checks: Sequence[Check]) -> Iterator[Secret]:
     for one in checks:
         if isinstance(one, CheckSection):
             yield from one.live_secrets
-
-
-def can_pass_together(checks: tuple[Check, ...]) -> tuple[Check, ...]:
-    """Return the checks; raise `ValueError` if no delivery can pass them all, or if anybody could."""
-    if not any(isinstance(one, CheckSection) for one in checks):
-        raise ValueError("expected at least one check of a credential; a condition never suffices alone")
-    read = [name.lower() for name in _headers(checks)]
-    twice = sorted({name for name in read if read.count(name) > 1})
-    if twice:
-        raise ValueError(f"two checks read the header {', '.join(twice)}; a delivery cannot pass both")
-    return checks
-
-
-def _headers(checks: Sequence[Check]) -> tuple[str, ...]:
-    return tuple(name for one in checks if isinstance(one, CheckSection) for name in one.headers)

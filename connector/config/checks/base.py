@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Self, TypeAlias
 
@@ -91,6 +91,18 @@ class ConditionSection(Section):
         except Misconfigured as error:
             raise ValueError(error.detail) from None
         return self
+
+
+def require_effect(section: Section, effects: Mapping[str, tuple[bool, str]]) -> None:
+    """Raise `Misconfigured` for a setting that is written down and does nothing: its author believes that it protects.
+
+    Args:
+        effects: whether a setting counts beside the others, and what it belongs to.
+    """
+    for name in sorted(section.model_fields_set & effects.keys()):
+        counts, owner = effects[name]
+        if not counts:
+            raise Misconfigured(Code.CONFIG_INVALID, f"{name} does nothing here; it belongs to {owner}")
 
 
 class NothingPublished:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from connector.config.checks.base import ConditionSection
+from connector.config.checks.base import ConditionSection, require_effect
 from connector.config.fields import HeaderName
 from connector.verify.conditions import DEFAULT_ADDRESS_HEADER, FromAddress, Networks, WithClientCertificate
 
@@ -22,10 +22,12 @@ class AddressCondition(ConditionSection):
         (), description="Addresses or networks of your own proxies; empty if senders connect directly."
     )
     header: HeaderName = Field(
-        DEFAULT_ADDRESS_HEADER, description="Where your proxies write the address that they saw."
+        DEFAULT_ADDRESS_HEADER,
+        description="Where your proxies write the address that they saw; with `trusted_proxies`.",
     )
 
     def condition(self) -> FromAddress:
+        require_effect(self, {"header": (bool(self.trusted_proxies), "trusted_proxies")})
         proxies = Networks(self.trusted_proxies, "trusted_proxies") if self.trusted_proxies else None
         return FromAddress(Networks(self.allowed, "allowed"), proxies, self.header)
 

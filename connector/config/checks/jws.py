@@ -6,12 +6,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
 
-from connector.codes import Code
-from connector.config.checks.base import CheckSection, NothingPublished
+from connector.config.checks.base import CheckSection, NothingPublished, require_effect
 from connector.config.checks.jws_parts import KeyHeaderSection, RepeatedSection, TokenAlgorithmName
 from connector.config.fields import HeaderNameOrNone, HeaderPrefix, HostName
 from connector.config.secrets import Distinct, LiveSecretRef
-from connector.errors import Misconfigured
 from connector.model import KeyAddress
 from connector.ports import Documents
 from connector.verify.grammar import SignatureEncoding
@@ -41,7 +39,6 @@ _BELONGS_TO: Final = {
     "member": ("place", {"member"}),
     "field": ("place", {"form"}),
     "secrets": ("keys_from", {"settings"}),
-    "secret_format": ("keys_from", {"settings"}),
     "keys_url": ("keys_from", {"jwks", "pem"}),
     "keys_member": ("keys_from", {"jwks"}),
     "keys_headers": ("keys_from", {"jwks", "pem"}),
@@ -158,7 +155,7 @@ class JwsCheck(CheckSection):
         return () if self.keys_from == "settings" else self._locator(NothingPublished()).addresses
 
     def verifier(self, documents: Documents) -> Jws:
-        self._require_used_settings()
+        require_effect(self, self._effects())
         algorithms = frozenset(TokenAlgorithm(one) for one in self.algorithms)
         return Jws(
             place=self._place(),
@@ -180,11 +177,16 @@ class JwsCheck(CheckSection):
             single_use=self.single_use,
         )
 
-    def _require_used_settings(self) -> None:
-        for name in sorted(self.model_fields_set & _BELONGS_TO.keys()):
-            owner, values = _BELONGS_TO[name]
-            if getattr(self, owner) not in values:
-                raise _wrong(f"{name} does nothing here; it belongs to {owner} = {' or '.join(sorted(values))}")
+    def _effects(self) -> dict[str, tuple[bool, str]]:
+        of_choices = {
+            name: (getattr(self, owner) in values, f"{owner} = {' or '.join(sorted(values))}")
+            for name, (owner, values) in _BELONGS_TO.items()
+        }
+        shared = self.keys_from == "settings" and any(TokenAlgorithm(one).is_shared for one in self.algorithms)
+        return of_choices | {
+            "future_s": (self.max_age_s is not None, "max_age_s"),
+            "secret_format": (shared, "secrets of HS256, HS384 and HS512"),
+        }
 
     def _place(self) -> TokenPlace:
         if self.place == "header":
@@ -217,7 +219,3 @@ class JwsCheck(CheckSection):
         if self.body == "unsigned":
             return Unsigned()
         return InToken() if self.body == "token" else Detached(PayloadForm(self.body))
-
-
-def _wrong(why: str) -> Misconfigured:
-    return Misconfigured(Code.CONFIG_INVALID, f"jws: {why}")

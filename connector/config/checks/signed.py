@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
-from connector.config.checks.base import CheckSection, KeysOrSecrets
+from connector.config.checks.base import CheckSection, KeysOrSecrets, require_effect
 from connector.config.fields import HeaderName, HeaderNameOrNone, HeaderPrefix
 from connector.ports import Documents
 from connector.verify.grammar import Grammar, Pairs, Plain, SignatureEncoding, Versioned
@@ -18,7 +18,17 @@ from connector.verify.scheme import Names, Scheme
 from connector.verify.signed import Signed
 from connector.verify.stamp import MAX_TOLERANCE_S, TimeUnit, Tolerance
 
-_FORM = "application/x-www-form-urlencoded"
+_FORM: Final = "application/x-www-form-urlencoded"
+
+# A setting → the layout of the header with which it counts.
+_OF_LAYOUT: Final = {
+    "prefix": "plain",
+    "signature_item": "pairs",
+    "timestamp_item": "pairs",
+    "item_separator": "pairs",
+    "versions": "versions",
+}
+_OF_TIME: Final = ("timestamp_unit", "tolerance_s", "future_s")
 
 
 class SignedCheck(CheckSection):
@@ -123,6 +133,7 @@ class SignatureCheck(SignedCheck):
 
     def layout(self) -> Scheme:
         timed = bool(self.timestamp_header or self.timestamp_item)
+        require_effect(self, self._effects(timed=timed))
         parts = ("{id}",) * bool(self.id_header) + ("{ts}",) * timed + ("{body}",)
         return Scheme(
             "signature",
@@ -134,6 +145,11 @@ class SignatureCheck(SignedCheck):
             KeyFormat(self.key),
             Tolerance(TimeUnit(self.timestamp_unit), self.tolerance_s, self.future_s) if timed else None,
         )
+
+    def _effects(self, *, timed: bool) -> dict[str, tuple[bool, str]]:
+        chosen = self.layout_of_header
+        of_layout = {name: (chosen == one, f"layout_of_header = {one}") for name, one in _OF_LAYOUT.items()}
+        return of_layout | dict.fromkeys(_OF_TIME, (timed, "timestamp_header or timestamp_item"))
 
     def _grammar(self) -> Grammar:
         if self.layout_of_header == "pairs":

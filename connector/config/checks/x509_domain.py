@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from connector.config.authorities import private_authorities, public_authorities
-from connector.config.checks.base import CheckSection, NothingPublished
+from connector.config.checks.base import CheckSection, NothingPublished, require_effect
 from connector.config.checks.jws_parts import KeyHeaderSection
 from connector.config.fields import HeaderNameOrNone, HostName
 from connector.config.secrets import SecretRef
@@ -72,6 +72,8 @@ class X509DomainCheck(CheckSection):
         return self.verifier(NothingPublished()).addresses
 
     def verifier(self, documents: Documents) -> X509Domain:
+        named = bool(self.domain_header and self.signature_header)
+        require_effect(self, {"layout": (not named, "domain_header or signature_header left empty")})
         return X509Domain(
             domains=self.domains,
             trust=private_authorities(self.authorities) if self.authorities else public_authorities(),

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from connector.codes import Code
 from connector.dialect.description import DeadlineUnit, Description, PayloadKind
-from connector.dialect.place import Place, is_true
+from connector.dialect.place import Place
 from connector.errors import Rejected
 from connector.inbound import Inbound
 from connector.model import Call, Identity, Purpose
@@ -21,6 +21,8 @@ from connector.private import Private
 from connector.sources.fields import Field, read_members
 
 MAX_IDENTITIES: Final = 100
+#: The store gives a request's key 200 characters.
+MAX_ID_CHARS: Final = 160
 MAX_VALUE_CHARS: Final = 4096
 MAX_KIND_CHARS: Final = 100
 MAX_URL_CHARS: Final = 2048
@@ -75,10 +77,11 @@ class GenericSource:
         return call
 
     def _purpose(self, said: _Said) -> Purpose:
-        ping, when = self.description.ping, self.description.when
-        if ping is not None and is_true(said.raw(ping, "ping")):
+        ping = said.one(self.description.ping, "ping")
+        # A request that is taken for one is lost, and its sender told that all is well: 0 is refused, and no guess.
+        if ping is not None and ping.boolean():
             return Purpose.PING
-        if when is not None and not is_true(said.raw(when, "when")):
+        if self.description.when is not None and not _holds(said.one(self.description.when, "when")):
             return Purpose.OTHER
         return Purpose.REQUEST
 
@@ -157,14 +160,11 @@ class _Said:
     payload: object
     inbound: Inbound
 
-    def raw(self, place: Place, name: str) -> object:
-        return place.find(self.payload, self.inbound, name)
-
     def one(self, place: Place | None, name: str) -> Field | None:
         """Return what stands in a place; None for what says nothing, which includes a condition that did not hold."""
         if place is None:
             return None
-        found = Field(name, self.raw(place, name))
+        found = Field(name, place.find(self.payload, self.inbound, name))
         return None if _says_nothing(found) else found
 
     def several(self, found: Field | None, name: str) -> list[Field]:
@@ -183,7 +183,14 @@ class _Said:
 def _id(found: Field) -> str:
     if isinstance(found.value, bool):
         raise found.invalid("text or a whole number")
-    return found.scalar()
+    return found.scalar(MAX_ID_CHARS)
+
+
+def _holds(condition: Field | None) -> bool:
+    """Say whether a condition is true: as JMESPath has it, except that the text `false` is not."""
+    if condition is None:
+        return False
+    return not isinstance(condition.value, str) or condition.value.strip().casefold() != "false"
 
 
 def _says_nothing(found: Field) -> bool:

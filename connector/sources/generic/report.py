@@ -15,7 +15,7 @@ from typing import Protocol
 from connector.clock import Clock
 from connector.codes import Code
 from connector.dialect.text import Body, Text, Values
-from connector.errors import ConnectorError, Misconfigured, NotFound, Refused, Temporary
+from connector.errors import ConnectorError, Misconfigured, NotFound, RateLimited, Refused, Temporary
 from connector.model import Delivered, Report, SourceStatus
 from connector.outbound import Answer, Client, path_of
 from connector.private import Secret
@@ -91,7 +91,11 @@ class ToCallback:
         if not report.callback_url:
             raise Refused(Code.REMOTE_REFUSED, "the request brought no address to report to; nothing was sent")
         with self.slot():
-            return self.http.request(method, report.callback_url.reveal(), headers=headers, json=body)
+            try:
+                return self.http.request(method, report.callback_url.reveal(), headers=headers, json=body)
+            except RateLimited as error:
+                # The one address that a request brought along must not keep the reports of the others waiting.
+                raise Temporary(error.code, retry_after_s=error.retry_after_s) from None
 
 
 @dataclass(frozen=True, slots=True)

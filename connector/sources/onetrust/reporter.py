@@ -96,6 +96,9 @@ class OneTrustReporter:
             if answer.status != HTTPStatus.CONFLICT or last:
                 break
         _require_success(answer)
+        if answer.body.lstrip().startswith(b"<"):
+            # A login page in between answers 200 too. If the state was set all the same, the next try sees it.
+            raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "a page in place of an answer")
         if answer.body.strip() == b"false":
             raise Temporary(Code.REMOTE_FAULT, "the subtask's state was not set, and no reason given")
         return Delivered.SENT

@@ -33,6 +33,8 @@ _CHECK: Final = "http-message-signature"
 _TEXTS: Final = frozenset({"alg", "keyid", "nonce", "tag"})
 _TIMES: Final = frozenset({"created", "expires"})
 _MAX_COMPONENTS: Final = 64
+# RFC 9421 section 2.5: the last line of what is signed.
+_PARAMETERS: Final = b'"@signature-params":'
 # What only a signature with the right key is refused for; its sender is the one who can mend it.
 _LAST: Final = frozenset(
     {
@@ -58,7 +60,7 @@ class MessageSignature:
         published: where further keys are published.
 
     Raises:
-        Misconfigured: no key, two of one id, a component that a request cannot have, or no `content-digest`.
+        Misconfigured: no key, two of one id, a component or tag that a request cannot have, or no `content-digest`.
     """
 
     keys: tuple[SenderKey, ...]
@@ -76,6 +78,9 @@ class MessageSignature:
             raise Misconfigured(Code.CONFIG_INVALID, f"{_CHECK}: give at least one key, or where keys are published")
         if len({key.id for key in self.keys}) != len(self.keys):
             raise Misconfigured(Code.CONFIG_INVALID, f"{_CHECK}: give every key id once, with all its secrets")
+        if not (self.tag.isascii() and self.tag.isprintable()):
+            # RFC 9651 section 3.3.3: a text of a structured field is printable ASCII.
+            raise Misconfigured(Code.CONFIG_INVALID, f"{_CHECK}: the tag has to be printable ASCII, or none has it")
         if not is_covered(component("content-digest"), frozenset(self._required)):
             raise Misconfigured(
                 Code.CONFIG_INVALID, f"{_CHECK}: content-digest has to be covered, or anybody may alter the body"
@@ -113,7 +118,7 @@ class MessageSignature:
         """
         configured = {key.id: key for key in self.keys}
         yield _paired(candidates, configured.get)
-        others = [one for one in candidates if one.parameters.get("keyid") not in configured]
+        others = [one for one in candidates if one.parameters.get("keyid") not in {None, *configured}]
         keys = self.published
         if keys is None or not others:
             return
@@ -149,7 +154,7 @@ class MessageSignature:
             principal=_CHECK,
             secret_ids=(used.id,),
             sender_time=created,
-            replay_key=_replay_key(candidate, key, base),
+            replay_key=_replay_key(candidate, key, base, created),
             replay_until=end if expires is None else min(end, expires),
         )
 
@@ -205,8 +210,12 @@ def _require_known(parameters: Mapping[str, object]) -> None:
             raise malformed(SIGNATURE_INPUT, "a signature has a parameter that RFC 9421 does not know")
 
 
-def _replay_key(candidate: Candidate, key: SenderKey, base: bytes) -> str:
+def _replay_key(candidate: Candidate, key: SenderKey, base: bytes, created: datetime) -> str:
     nonce = candidate.parameters.get("nonce")
     if nonce:
         return f"nonce:{hashlib.sha256(f'{key.id} {nonce}'.encode()).hexdigest()}"
-    return f"sha256:{hashlib.sha256(base).hexdigest()}"
+    # Without the parameters of the signature: of a message signed with two keys, as during a rotation, either signature
+    # can be taken away, and it is still the same delivery.
+    parts = sorted(line for line in base.split(b"\n") if not line.startswith(_PARAMETERS))
+    told = b"\n".join((created.isoformat().encode(), *parts))
+    return f"sha256:{hashlib.sha256(told).hexdigest()}"

@@ -125,7 +125,7 @@ class Jws:
         if isinstance(token_id, str) and 0 < len(token_id) <= MAX_ID_CHARS:
             # An id is unique for its issuer only (RFC 7519 section 4.1.7).
             return f"jti:{json.dumps([claims.get('iss'), token_id])}"
-        if times.issued_at is None and times.until is None:
+        if times.issued_at is None and times.until is None and not token_id:
             # Nothing tells a token from the same one made again on purpose.
             return ""
         # Without the signature: ECDSA lets anybody turn a good one into another good one.

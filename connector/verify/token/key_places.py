@@ -69,6 +69,9 @@ class ByIssuer:
             raise _wrong("name the issuers whose keys are looked up")
         for at in self.by_issuer.values():
             require_address(at.url)
+        if len(self.by_issuer) > 1 and any(at.headers for at in self.by_issuer.values()):
+            # Else one issuer would learn what another gave out.
+            raise _wrong("headers for keys go to every issuer; use any_of with one check for each issuer")
 
     @property
     def addresses(self) -> tuple[KeyAddress, ...]:
@@ -148,7 +151,8 @@ def is_address(url: str) -> bool:
     """Say whether a text is an absolute https URL without user or password; http only on a loopback address."""
     try:
         parts = urlsplit(url)
-        usable = parts.port != 0 and bool(parts.hostname) and "@" not in parts.netloc
+        # A colon without a port is what is left of an address inside of an address.
+        usable = parts.port != 0 and bool(parts.hostname) and "@" not in parts.netloc and parts.netloc[-1:] != ":"
     except ValueError:
         return False
     plain = url.isascii() and url.isprintable() and " " not in url

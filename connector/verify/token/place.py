@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol
-from urllib.parse import parse_qsl
+from typing import ClassVar, Protocol
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
-from connector.verify.base import malformed, require_header_name, require_header_text
+from connector.verify.base import malformed, read_form, require_header_name, require_header_text
 from connector.verify.shared import after_scheme
 from connector.verify.strict_json import NOTHING, at_pointer, is_pointer, read_json
-
-_MAX_FORM_FIELDS: Final = 1_000
 
 
 class TokenPlace(Protocol):
@@ -135,11 +132,9 @@ class InForm:
         return f"field {self.name}"
 
     def find(self, inbound: Inbound) -> str:
-        text = _ascii(inbound.body, self.where)
-        try:
-            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FORM_FIELDS)
-        except ValueError:  # a UnicodeDecodeError is one
-            raise Rejected(Code.CREDENTIAL_MALFORMED, f"{self.where}: the form cannot be read") from None
+        pairs = read_form(_ascii(inbound.body, self.where))
+        if pairs is None:
+            raise Rejected(Code.CREDENTIAL_MALFORMED, f"{self.where}: the form cannot be read")
         found = [value for name, value in pairs if name == self.name]
         if not any(found):
             raise Rejected(Code.CREDENTIAL_MISSING, self.where)
