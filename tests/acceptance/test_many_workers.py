@@ -20,7 +20,7 @@ from connector.sandbox.onetrust import FakeOneTrust
 from connector.store import schema
 from connector.store.database import Database
 from tests.acceptance.test_processes import Town
-from tests.support.postgres import Restartable, Unavailable, restartable
+from tests.support.postgres import Restartable, Unavailable, missing, restartable
 from tests.support.processes import Running, started, until
 
 pytestmark = [pytest.mark.process, pytest.mark.postgres, pytest.mark.soak]
@@ -155,7 +155,7 @@ def own_server() -> Iterator[Restartable]:
         with restartable() as server:
             yield server
     except Unavailable as reason:
-        pytest.skip(f"no PostgreSQL to restart: {reason}")
+        missing(reason)
 
 
 def test_workers_come_back_after_postgresql_was_away_and_nothing_is_lost_or_doubled(

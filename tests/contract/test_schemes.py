@@ -9,14 +9,26 @@ from datetime import datetime, timedelta
 import pytest
 
 from connector.codes import Code
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
 from connector.model import Verified
 from connector.private import Secret
 from connector.verify.keys import Algorithm
 from connector.verify.presets import PRESETS
 from connector.verify.signed import Signed
-from tests.contract.subjects.schemes import CASES, ID, NEXT, NOW, RETIRED, SECRET, URL, Case, refusal
+from tests.contract.subjects.schemes import (
+    CASES,
+    ID,
+    NEXT,
+    NOW,
+    RETIRED,
+    SECRET,
+    SUBJECTS,
+    URL,
+    Case,
+    refusal,
+    subject_by_its_row,
+)
 
 NOT_ACCEPTED = {
     Code.CREDENTIAL_MISSING,
@@ -43,8 +55,19 @@ def altered(case: Case, name: str, value: str) -> Inbound:
     return case.inbound(case.headers() | {name: value})
 
 
-def test_the_contract_knows_every_preset() -> None:
-    assert list(CASES) == list(PRESETS)
+def test_the_contract_runs_over_every_preset() -> None:
+    assert set(PRESETS) <= {one.name for one in SUBJECTS}
+
+
+@pytest.mark.parametrize("name", ["github", "stripe", "slack", "standard-webhooks", "hubspot-v2", "webflow"])
+def test_a_new_preset_needs_no_sender_here_to_be_run_through_the_contract(name: str) -> None:
+    subject = subject_by_its_row(replace(PRESETS[name], name="new"))
+    sent = subject.send("current", subject.content, NOW)
+    assert subject.verifier("current", "next").verify(sent.inbound(), NOW).payload == subject.content
+    for header in subject.credentials:
+        altered = Inbound("POST", URL, tuple((sent.headers | {header: "x"}).items()), sent.body)
+        with pytest.raises(Rejected):
+            subject.verifier("current").verify(altered, NOW)
 
 
 @every

@@ -8,6 +8,7 @@ add a system account and open private folders when run as root.
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import uuid
@@ -15,8 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
+import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
@@ -25,6 +28,13 @@ KEEPER = Path(__file__).with_name("postgres_keeper.py")
 
 class Unavailable(Exception):
     """No PostgreSQL could be had; the text says what was tried."""
+
+
+def missing(reason: Unavailable) -> NoReturn:
+    """Skip a test for want of a PostgreSQL; where `CONNECTOR_CI` is set, that is a failure."""
+    if os.environ.get("CONNECTOR_CI", "") not in ("", "0"):
+        pytest.fail(f"PostgreSQL is required when CONNECTOR_CI is set: {reason}")
+    pytest.skip(f"no PostgreSQL: {reason}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from connector.cli.sign import signed_headers
 from connector.codes import Code
 from connector.errors import Rejected
 from connector.inbound import Inbound
 from connector.private import Secret
+from connector.verify.grammar import Plain, SignatureEncoding
+from connector.verify.key_format import KeyFormat
 from connector.verify.presets import PRESETS
+from connector.verify.scheme import Scheme
 from connector.verify.signed import Signed
 from tests.contract.subjects.subject import CURRENT, NOW, URL, Sent, Subject
 from tests.contract.subjects.subject import NEXT as NEXT_KEY
@@ -239,4 +243,37 @@ def subject_of(case: Case) -> Subject:
     )
 
 
-SUBJECTS: Final = tuple(subject_of(case) for case in CASES.values())
+def subject_by_its_row(scheme: Scheme) -> Subject:
+    """Return a preset that has no sender above: signed from its row alone, so that a new one is a row and its vectors.
+
+    The vectors, which others published, then are what stands against a misunderstanding.
+    """
+
+    def configured(key: str) -> Secret:
+        held = KEYS[key]
+        forms = {KeyFormat.WHSEC: whsec(held), KeyFormat.HEX: held.seed.hex(), KeyFormat.BASE64: b64(held.seed)}
+        return Secret(forms.get(scheme.key, held.text), held.id)
+
+    def send(key: str, content: bytes, at: datetime) -> Sent:
+        call = Inbound("POST", URL, (("content-type", "application/json"),), content)
+        return Sent({**dict(call.headers), **signed_headers(scheme, configured(key), call, at)}, content)
+
+    names = scheme.names[0]
+    window = scheme.window
+    return Subject(
+        name=scheme.name,
+        verifier=lambda *keys: Signed(scheme, tuple(map(configured, keys))),
+        send=send,
+        credentials=tuple(one for one in (names.signature, names.timestamp, names.id) if one),
+        secret_id=lambda key: KEYS[key].id,
+        window_s=None if window is None else (window.past_s, window.future_s),
+        ignores_case=frozenset({names.signature}) if scheme.encoding is SignatureEncoding.HEX else frozenset(),
+        lists=frozenset() if isinstance(scheme.grammar, Plain) else frozenset({names.signature}),
+        primitive=scheme.algorithm.value,
+    )
+
+
+SUBJECTS: Final = (
+    *(subject_of(case) for case in CASES.values()),
+    *(subject_by_its_row(scheme) for name, scheme in PRESETS.items() if name not in CASES),
+)
