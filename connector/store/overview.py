@@ -70,10 +70,16 @@ def overview(connection: Connection, now: datetime) -> Overview:
         held_by_reason={row[0]: row[1] for row in held},
         late=number(is_open, requests.c.due_at < now),
         due_within_7_days=number(is_open, requests.c.due_at >= now, requests.c.due_at < soon),
-        next_due=connection.scalar(select(func.min(requests.c.due_at)).where(is_open)),
+        next_due=_next_due(connection),
         unfulfilled=number(requests.c.state.in_(UNFULFILLED), ~is_dropped()),
         unreported_due=_unreported(connection, now + PRESSING),
     )
+
+
+def _next_due(connection: Connection) -> datetime | None:
+    """Return the earliest due date of an open request: the first one of each state, which an index begins with."""
+    firsts = [connection.scalar(select(func.min(requests.c.due_at)).where(requests.c.state == one)) for one in _OPEN]
+    return min((one for one in firsts if one is not None), default=None)
 
 
 def _unreported(connection: Connection, until: datetime) -> int:
