@@ -11,6 +11,7 @@ import hmac
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from connector.codes import Code
@@ -25,17 +26,24 @@ PLACEHOLDERS: Final = frozenset(
 # What whoever repeats a call can choose. Of an address that is the query with its question mark: all before it comes
 # from the settings.
 _FROM_CALLS: Final = frozenset({"id", "header", "query", "url"})
+_BODIES: Final = frozenset({"body", "form"})
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _BODY_HASH: Final = "bodySHA256"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One placeholder and the fixed text that follows it."""
+    """One placeholder and the fixed text around it.
+
+    Attributes:
+        behind_body: whether the body, which may hold anything, comes before it.
+    """
 
     name: str
     header: str
+    before: str
     follows: str
+    behind_body: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +66,13 @@ class Template:
 
     def __post_init__(self) -> None:
         literals, names = self._parse()
-        places = [Place(name, header, after) for (name, header), after in zip(names, literals[1:], strict=True)]
+        places: list[Place] = []
+        for (name, header), (before, after) in zip(names, pairwise(literals), strict=True):
+            behind_body = any(place.name in _BODIES for place in places)
+            places.append(Place(name, header, before, after, behind_body))
         object.__setattr__(self, "start", literals[0])
         object.__setattr__(self, "places", tuple(places))
-        if not self.uses("body") and not self.uses("form"):
+        if not any(place.name in _BODIES for place in places):
             raise _wrong("it has to contain {body}, or anybody may alter the body")
         if not self.unseparated and any(not place.follows for place in places[:-1]):
             raise _wrong("put a separator between the placeholders")
@@ -80,7 +91,7 @@ class Template:
             secret: what `{secret}` stands for.
 
         Raises:
-            Rejected: a header in the template is missing or cannot be read, a part holds the separator behind it, or a
+            Rejected: a header in the template is missing or cannot be read, a part holds a separator beside it, or a
                 form does not cover the body.
         """
         pieces = [self.start.encode()]
@@ -117,17 +128,24 @@ class Template:
         if place.name == "secret":
             return secret
         text = inbound.only(place.header) if place.name == "header" else _text(place.name, inbound, values)
-        if place.name in _FROM_CALLS and place.follows and _holds(place, text):
-            # Else a piece of it could pass for a piece of the part that comes after it.
-            raise Rejected(Code.CREDENTIAL_MALFORMED, f"{place.header or place.name} holds the separator after it")
+        if place.name in _FROM_CALLS:
+            _require_apart(place, text)
         # A URL or a method may hold anything; it must be refused by the comparison, not by the encoder.
         return text.encode(errors="surrogatepass")
 
 
-def _holds(place: Place, text: str) -> bool:
-    """Say whether the separator stands in what a call chose, or begins there, as `::` does in `a:` with `::` behind."""
+def _require_apart(place: Place, text: str) -> None:
+    """Refuse what a call chose if a piece of it could pass for a piece of the part beside it.
+
+    What is signed has to be read in one way only: up to the body from the left, behind it from the right. So no part
+    holds the separator that ends it there, nor a beginning of it, as `a:` does with `::` behind it.
+    """
     chosen = "".join(text.partition("?")[1:]) if place.name == "url" else text
-    return (chosen + place.follows).index(place.follows) < len(chosen)
+    what = place.header or place.name
+    if place.follows and (chosen + place.follows).index(place.follows) < len(chosen):
+        raise Rejected(Code.CREDENTIAL_MALFORMED, f"{what} holds the separator after it")
+    if place.behind_body and place.before and (place.before + chosen).rindex(place.before) > 0:
+        raise Rejected(Code.CREDENTIAL_MALFORMED, f"{what} holds the separator before it")
 
 
 def _text(name: str, inbound: Inbound, values: Mapping[str, str]) -> str:

@@ -176,6 +176,23 @@ def test_a_header_cannot_lend_characters_to_the_separator_behind_it(kind: str) -
     assert code_of(check, inbound({"X-Kind": kind, "X-Signature": signature}, b"b")) is Code.CREDENTIAL_MALFORMED
 
 
+@pytest.mark.parametrize("content", ["{body}.{header:X-Kind}", "{header:X-First}.{body}.{header:X-Kind}"])
+def test_a_header_behind_the_body_cannot_take_over_the_end_of_the_body(content: str) -> None:
+    check = Signed(scheme(content=content), (SECRET,))
+    before = "1." if "First" in content else ""
+    headers = {"X-First": "1", "X-Signature": mac(f"{before}email=a.b&user=1.k".encode())}
+    whole = inbound({**headers, "X-Kind": "k"}, b"email=a.b&user=1")
+    assert check.verify(whole, NOW).payload == b"email=a.b&user=1"
+    assert code_of(check, inbound({**headers, "X-Kind": "b&user=1.k"}, b"email=a")) is Code.CREDENTIAL_MALFORMED
+
+
+@pytest.mark.parametrize("kind", [":a", "::a", "a::b", ":"])
+def test_a_header_cannot_lend_characters_to_the_separator_before_it(kind: str) -> None:
+    check = Signed(scheme(content="{body}::{header:X-Kind}"), (SECRET,))
+    call = inbound({"X-Kind": kind, "X-Signature": mac(f"b::{kind}".encode())}, b"b")
+    assert code_of(check, call) is Code.CREDENTIAL_MALFORMED
+
+
 @pytest.mark.parametrize(("content", "before"), [("{url}.{body}", URL), ("{query}.{body}", "x=1")])
 def test_a_query_cannot_take_over_the_beginning_of_the_body(content: str, before: str) -> None:
     check = Signed(scheme(content=content), (SECRET,))
