@@ -74,6 +74,11 @@ def store_together(site: Site, arrived: Sequence[Arrival]) -> Sequence[Stored | 
         if len(arrived) == 1 or error.detail in _STORE_DOWN:
             return [error] * len(arrived)
         return _store_each(site, arrived)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others' deliveries are stored
+        # What only one of them can be at fault for, such as a value that a column cannot take, is that one's alone.
+        if len(arrived) == 1:
+            return [Temporary(Code.STORE_UNAVAILABLE, type(error).__name__)]
+        return _store_each(site, arrived)
     site.reached("committed")
     return outcomes
 
@@ -128,12 +133,12 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
         return Stored(row.id, duplicate=True)
     earlier = claims.claim(connection, claim, row.id)
     if earlier is not None:
-        if earlier.body_digest != claim.body_digest:
+        if earlier.body_digest != claim.body_digest or earlier.request_id != row.id:
             raise Rejected(Code.EVENT_CONFLICT)
         # Without an event id nothing tells a replay from a source that asks again on purpose, with the same bytes.
         # It is taken for the latter: that starts something only if the request failed, and then nothing new.
-        if arrival.has_event_id or earlier.request_id != row.id:
-            return Stored(earlier.request_id, duplicate=True)
+        if arrival.has_event_id:
+            return Stored(row.id, duplicate=True)
     added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh)
     if fresh:
         return Stored(row.id, duplicate=False)

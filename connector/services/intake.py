@@ -117,10 +117,11 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     # id, and never stands in its way.
     refused = refusal_of(source.scope, is_test=call.is_test, request_types=call.request_types)
     apart = "refused:" if refused else ""
+    request_key = apart + (call.request_key or f"body:{digest}")
     due = due_date(now, platform_due=call.due_at, regulation=source.regulation, country=call.country)
     claim = Claim(
         source=source.name,
-        claim_key=apart + (f"event:{call.event_id}" if call.event_id else f"body:{digest}"),
+        claim_key=apart + (f"event:{call.event_id}" if call.event_id else _content_key(site, request_key, digest)),
         body_digest=digest,
         received_at=now,
         sender_time=verified.sender_time,
@@ -129,7 +130,7 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     )
     values = {
         "source": source.name,
-        "request_key": apart + (call.request_key or f"body:{digest}"),
+        "request_key": request_key,
         "external": dict(call.external),
         "request_types": list(call.request_types),
         "country": call.country,
@@ -146,6 +147,14 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     arrival = Arrival(claim, values, replay, new, bool(call.event_id), now)
     stored = site.arrivals.put(arrival, partial(store_together, site))
     return Accepted(stored.request_id, stored.duplicate)
+
+
+def _content_key(site: Site, request_key: str, digest: str) -> str:
+    """Return what tells a delivery without an event id from others: its body and its request.
+
+    A request id may stand in a header: then the same words come for two requests when somebody asks once more.
+    """
+    return "body:" + site.pseudonymiser.of_bytes("claim", f"{request_key}\n{digest}".encode())
 
 
 def _replay_of(site: Site, source: SourceWork, verified: Verified, digest: str) -> Replay | None:

@@ -97,11 +97,13 @@ class Database:
         with connection:
             with _translated():
                 held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": WORKER_LOCK}))
-            yield held
-            if held:
-                # The end of the session frees it too, but only some time after it was closed.
-                with _translated():
-                    connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": WORKER_LOCK})
+            try:
+                yield held
+            finally:
+                if held:
+                    # The end of the session frees it too, but only some time after it was closed.
+                    with suppress(Temporary), _translated():
+                        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": WORKER_LOCK})
 
     def close(self) -> None:
         self.engine.dispose()

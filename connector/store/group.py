@@ -82,20 +82,34 @@ class GroupCommit(Generic[Item, Result]):
             self._wait(slot)
         if slot.turn:
             self._write(slot, carry_out)
-        if isinstance(slot.outcome, ConnectorError):
-            raise slot.outcome
-        assert slot.outcome is not None
-        return slot.outcome
+        # Read once: a writer may still put its result over the "too long" of one that gave up.
+        outcome = slot.outcome
+        if isinstance(outcome, ConnectorError):
+            raise outcome
+        assert outcome is not None
+        return outcome
 
     def _wait(self, slot: _Slot[Item, Result]) -> None:
-        if slot.asleep.acquire(timeout=self._patience_s):
-            return
+        try:
+            if slot.asleep.acquire(timeout=self._patience_s):
+                return
+        except BaseException:
+            self._leave(slot)
+            raise
         with self._lock:
             if slot.turn or slot.outcome is not None:
                 return
             if slot in self._waiting:
                 self._waiting.remove(slot)
             slot.outcome = Temporary(Code.STORE_BUSY, "it took too long", outcome_unknown=True)
+
+    def _leave(self, slot: _Slot[Item, Result]) -> None:
+        """Let the others go on without one whose thread is ended while it waits, as by a signal."""
+        with self._lock:
+            if slot in self._waiting:
+                self._waiting.remove(slot)
+        if slot.turn:
+            self._hand_over()
 
     def _write(
         self,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.store.tables import deliveries as delivery_table
+from connector.store.tables import identities as identity_table
 from tests.acceptance.described import SECRETS, SIGN, Described, described
 from tests.acceptance.journey import ROOT
 
@@ -137,6 +139,28 @@ class TestShopify:
         body = life.payload("shopify/customers_redact")
         for name in ("b-1", "b-2"):
             assert life.post("shopify", body, {"X-Shopify-Webhook-Id": name}).status_code == 200
+        assert len(life.requests) == 1
+
+
+class TestARequestIdInAHeader:
+    HEADER = "sources.kertos.generic.request_id=header:X-Request-Id"
+
+    def test_the_same_words_under_another_id_are_another_request(self, start: Start) -> None:
+        life = start("kertos", self.HEADER)
+        body = life.payload("kertos/delete")
+        answers = [life.post("kertos", body, {"X-Request-Id": name}) for name in ("r-1", "r-2", "r-1")]
+        assert {one.status_code // 100 for one in answers} == {2}
+        assert [row.request_key for row in life.requests] == ["request:r-1", "request:r-2"]
+        owners = [row.request_id for row in life.rows(identity_table)]
+        assert all(owners.count(row.id) == len(owners) // 2 > 0 for row in life.requests)
+        assert len(life.rows(delivery_table)) == 2
+
+    def test_an_event_that_names_another_request_is_refused_and_leaves_nothing(self, start: Start) -> None:
+        life = start("kertos", self.HEADER, "sources.kertos.generic.event_id=header:X-Event-Id")
+        body = life.payload("kertos/delete")
+        assert life.post("kertos", body, {"X-Request-Id": "r-1", "X-Event-Id": "e"}).status_code // 100 == 2
+        answer = life.post("kertos", body, {"X-Request-Id": "r-2", "X-Event-Id": "e"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "event_conflict")
         assert len(life.requests) == 1
 
 

@@ -120,7 +120,7 @@ def test_together_is_like_one_after_the_other_on_postgresql(postgres_url: str, t
         bench.database.close()
 
 
-@pytest.mark.parametrize("detail", ["DataError", "OperationalError"])
+@pytest.mark.parametrize("detail", ["DataError", "OperationalError", "a defect"])
 def test_a_delivery_that_the_store_does_not_take_fails_alone_unless_the_store_is_down(
     stores: tuple[Bench, Bench], detail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,15 +130,16 @@ def test_a_delivery_that_the_store_does_not_take_fails_alone_unless_the_store_is
     def insert_new(connection: Any, arrived: Sequence[Any]) -> list[str | None]:
         asked.append(len(arrived))
         if any(row[0]["request_key"] == "r2" for row in arrived):
-            raise Temporary(Code.STORE_UNAVAILABLE, detail)
+            raise ValueError(detail) if detail == "a defect" else Temporary(Code.STORE_UNAVAILABLE, detail)
         return genuine(connection, arrived)
 
     monkeypatch.setattr(arrivals_of_the_store, "insert_new", insert_new)
     several = [arrival(f"r{n}", f"e{n}", "d1", "", ["a"], True) for n in (1, 2, 3)]
     outcomes = store_together(stores[0].site, several)
     stored = [isinstance(one, Stored) for one in outcomes]
-    assert stored == ([True, False, True] if detail == "DataError" else [False] * 3)
-    assert asked == ([3, 1, 1, 1] if detail == "DataError" else [3])
+    assert stored == ([False] * 3 if detail == "OperationalError" else [True, False, True])
+    assert asked == ([3] if detail == "OperationalError" else [3, 1, 1, 1])
+    assert detail != "a defect" or str(outcomes[1]).count(detail) == 0
     with stores[0].database.write() as connection:
         for table in reversed(t.metadata.sorted_tables):
             connection.execute(delete(table))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -176,3 +177,41 @@ def test_many_threads_each_get_their_own_result() -> None:
         one.join()
     assert not wrong
     assert len(seen) == len(set(seen)) == 3_200
+
+
+def test_one_that_is_ended_while_it_waits_hands_its_turn_on(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = KeyboardInterrupt()
+
+    class Ending:
+        """A sleep that a signal ends: at once, or just when the turn has come."""
+
+        def __init__(self, lock: threading.Lock, *, at_its_turn: bool) -> None:
+            self.lock, self.at_its_turn = lock, at_its_turn
+
+        def acquire(self, timeout: float) -> bool:
+            if self.at_its_turn:
+                self.lock.acquire(timeout=timeout)
+            raise ended
+
+        def release(self) -> None:
+            self.lock.release()
+
+    real = GroupCommit._wait
+    turns = {"b": False, "c": True}
+
+    def wait(self: GroupCommit[str, str], slot: Any) -> None:
+        if slot.item in turns:
+            slot.asleep = Ending(slot.asleep, at_its_turn=turns[slot.item])
+        real(self, slot)
+
+    monkeypatch.setattr(GroupCommit, "_wait", wait)
+    senders = Senders(GroupCommit(most_at_once=1), disk)
+    senders.put("a")
+    left = threading.Thread(target=senders._put, args=("b",))
+    left.start()
+    left.join(WAIT_S)
+    assert senders.told == {"b": ended}
+    senders.put("c", "d")
+    told = senders.end()
+    assert told == {"a": "a stored", "b": ended, "c": ended, "d": "d stored"}
+    assert senders.group.put("e", disk.carry_out) == "e stored"
