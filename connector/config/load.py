@@ -42,11 +42,16 @@ def load(path: Path, environ: Mapping[str, str], overrides: Sequence[str], platf
     raw = _read(path)
     found = [problem for number, one in enumerate(overrides, 1) for problem in _lay_over(raw, one, number)]
     surroundings = Surroundings(environ, path.resolve().parent, platforms)
-    found += values_that_fit_nowhere(raw)
+    try:
+        found += values_that_fit_nowhere(raw)
+        text = as_json(raw)
+    except (ValueError, RecursionError):
+        what = "tables or lists are nested too deeply, or a number has too many digits"
+        raise Misconfigured(Code.CONFIG_INVALID, f"{path.name}: {what}") from None
     unfit = {where for where, _ in found}
     config: Config | None = None
     try:
-        config = Config.model_validate_json(as_json(raw), context=surroundings)
+        config = Config.model_validate_json(text, context=surroundings)
     except ValidationError as error:
         found += [(where, what) for where, what in told(error) if where not in unfit]
     unfit = {where for where, _ in found}

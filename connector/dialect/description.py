@@ -92,11 +92,25 @@ class Description:
         for name, place in {**self._shown(), **self._identity_places()}.items():
             if place.is_constant:
                 raise _wrong(f"{name} says the same of every delivery; name a place in the payload")
-            if place.has_fixed_value and name not in self._kept_places():
+            if (place.has_fixed_value or place.speaks_of_nothing) and name not in self._kept_places():
                 raise _wrong(
                     f"{name} has a fixed value for what says nothing; different requests would be taken for one, or "
                     "somebody deleted whom nobody named: leave that value out"
                 )
+
+        self._require_decisions()
+
+    def _require_decisions(self) -> None:
+        """Refuse what would decide about a delivery without having looked at it."""
+        deciding = {"type": self.request_type, "when": self.when, "test": self.test, "ping": self.ping}
+        for name, place in deciding.items():
+            if place is not None and place.is_constant:
+                raise _wrong(f"{name} says the same of every delivery; name a place in the payload, or leave it out")
+        if self.request_type is not None and self.request_type.speaks_of_nothing:
+            raise _wrong(
+                "type has a fixed value for what says nothing; it would delete whom nobody asked to delete: give a "
+                "type only where the payload says it, such as event == 'forget' && 'erasure'"
+            )
 
     @property
     def names(self) -> frozenset[str]:

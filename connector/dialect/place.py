@@ -6,7 +6,6 @@ that can be wrong with it is said when it is read; what is wrong with a payload 
 
 from __future__ import annotations
 
-import re
 import warnings
 from typing import Final, final
 
@@ -19,11 +18,10 @@ from connector.codes import Code
 from connector.dialect.reach import Node, every_part, may_be_fixed, overlap, reads_payload
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
+from connector.pointer import NOTHING, is_pointer, position, tokens_of, walk
 from connector.verify.base import require_header_name
 
 _HEADER: Final = "header:"
-_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
-_STRAY_TILDE: Final = re.compile(r"~(?![01])")
 
 
 @final
@@ -47,7 +45,9 @@ class Place:
         if text.startswith(_HEADER):
             require_header_name(self.header, "header:NAME")
         elif text.startswith("/"):
-            self._pointer = _tokens(text)
+            if not is_pointer(text):
+                raise _wrong("not a JSON pointer: write ~0 for a tilde and ~1 for a slash inside a name")
+            self._pointer = tokens_of(text)
         else:
             self._expression = _compiled(text)
 
@@ -72,7 +72,8 @@ class Place:
         if self.header:
             return self._from_header(inbound, name)
         if self._pointer is not None:
-            return _walked(payload, self._pointer)
+            found = walk(payload, self._pointer)
+            return None if found is NOTHING else found
         fits, found = self._searched(payload)
         if not fits:
             raise Rejected(Code.FIELD_INVALID, f"{name} cannot be evaluated on this payload")
@@ -88,6 +89,11 @@ class Place:
         """Whether it gives a fixed value at least for some deliveries."""
         return self._expression is not None and may_be_fixed(self._expression.parsed)
 
+    @property
+    def speaks_of_nothing(self) -> bool:
+        """Whether it gives a value, or a list or object with one, for a payload that says nothing at all."""
+        return self._expression is not None and _says_something(self._searched({})[1])
+
     def shares(self, other: Place) -> bool:
         """Say whether it reads what stands at the other place, something around it, or a part of it.
 
@@ -102,7 +108,8 @@ class Place:
     @property
     def _node(self) -> Node | None:
         if self._pointer is not None:
-            return {"type": "pointer", "children": [], "value": tuple(map(_step, self._pointer))}
+            steps = ((token, position(token)) for token in self._pointer)
+            return {"type": "pointer", "children": [], "value": tuple(t if at is None else at for t, at in steps)}
         return None if self._expression is None else self._expression.parsed
 
     def _from_header(self, inbound: Inbound, name: str) -> str | None:
@@ -123,22 +130,10 @@ class Place:
             return False, None
 
 
-def _tokens(text: str) -> tuple[str, ...]:
-    if _STRAY_TILDE.search(text):
-        raise _wrong("not a JSON pointer: write ~0 for a tilde and ~1 for a slash inside a name")
-    return tuple(token.replace("~1", "/").replace("~0", "~") for token in text[1:].split("/"))
-
-
-def _walked(payload: object, tokens: tuple[str, ...]) -> object:
-    at = payload
-    for token in tokens:
-        if isinstance(at, dict):
-            at = at.get(token)
-        elif isinstance(at, list) and _INDEX.fullmatch(token):
-            at = at[int(token)] if int(token) < len(at) else None
-        else:
-            return None
-    return at
+def _says_something(found: object) -> bool:
+    if isinstance(found, dict | list):
+        return any(map(_says_something, found.values() if isinstance(found, dict) else found))
+    return found not in (None, "", False)
 
 
 def _compiled(text: str) -> ParsedResult:
@@ -169,10 +164,6 @@ def _require_function(name: str, count: int) -> None:
     variadic = bool(wanted) and bool(wanted[-1].get("variadic"))
     if count < len(wanted) or (count > len(wanted) and not variadic):
         raise _wrong(f"the function {name} takes {'at least ' if variadic else ''}{len(wanted)} argument(s)")
-
-
-def _step(token: str) -> str | int:
-    return int(token) if _INDEX.fullmatch(token) else token
 
 
 def _wrong(why: str) -> Misconfigured:

@@ -7,28 +7,25 @@ one node of the type `pointer`, whose value is its path.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 Node: TypeAlias = Mapping[str, Any]
 
 
-class _Several(Enum):
-    """A step of a path that stands for several."""
+@dataclass(frozen=True, slots=True)
+class _Several:
+    """A step of a path that stands for several: those for which a condition holds, or each."""
 
-    EACH = "each"
-    CHOSEN = "chosen"  # those for which a condition holds
+    condition: str = ""
 
 
-Path: TypeAlias = tuple[str | int | _Several, ...]
+Step: TypeAlias = str | int | _Several
+Path: TypeAlias = tuple[Step, ...]
 
-_SEVERAL: Final = frozenset(_Several)
+_EACH: Final = _Several()
 _JOINED: Final = frozenset({"subexpression", "index_expression", "pipe"})
-_SPREAD: Final = {
-    "projection": _Several.EACH,
-    "value_projection": _Several.EACH,
-    "filter_projection": _Several.CHOSEN,
-}
+_SPREAD: Final = frozenset({"projection", "value_projection", "filter_projection"})
 # Only their first part starts at the payload; what follows is looked up in its result.
 _LEADING: Final = frozenset({*_JOINED, *_SPREAD, "flatten"})
 _READS_PAYLOAD: Final = frozenset({"field", "current", "value_projection", "flatten", "projection", "index"})
@@ -110,10 +107,17 @@ def _given(node: Node) -> Iterator[Path]:
 
 def _meet(one: Path, other: Path) -> bool:
     """Say whether one path leads to what the other does, to something around it, or to a part of it."""
-    return all(
-        mine is not theirs if _Several.CHOSEN in (mine, theirs) else mine == theirs or _Several.EACH in (mine, theirs)
-        for mine, theirs in zip(one, other, strict=False)
-    )
+    return all(_may_be_one(mine, theirs) for mine, theirs in zip(one, other, strict=False))
+
+
+def _may_be_one(mine: Step, theirs: Step) -> bool:
+    if isinstance(mine, _Several) and isinstance(theirs, _Several):
+        return mine == theirs or _EACH in (mine, theirs)
+    if isinstance(mine, _Several) or isinstance(theirs, _Several):
+        return True
+    if isinstance(mine, int) and isinstance(theirs, int) and (mine < 0) != (theirs < 0):
+        return True  # counted from two ends of a list whose length is not known
+    return mine == theirs
 
 
 def _path(node: Node) -> Path | None:
@@ -130,7 +134,8 @@ def _path(node: Node) -> Path | None:
     if kind in _SPREAD:
         # Behind these two stands the condition, if there is one.
         left, right = _path(children[0]), _path(children[1])
-        return None if left is None or right is None else (*left, _SPREAD[kind], *right)
+        several = _Several(repr(children[2])) if kind == "filter_projection" else _EACH
+        return None if left is None or right is None else (*left, several, *right)
     return _joined(kind, map(_path, children)) if kind in _JOINED else None
 
 
@@ -140,11 +145,13 @@ def _joined(kind: str, parts: Iterable[Path | None]) -> Path | None:
         if part is None:
             return None
         # What picks one of several that were found is no step of the payload.
-        picks = kind == "pipe" and isinstance(next(iter(part), ""), int) and not _SEVERAL.isdisjoint(joined)
+        several = any(isinstance(step, _Several) for step in joined)
+        picks = kind == "pipe" and isinstance(next(iter(part), ""), int) and several
         joined += part[1:] if picks else part
     return joined
 
 
 def _canonical(node: Node) -> object:
     path = _path(node)
-    return repr(node) if path is None or _Several.CHOSEN in path else path
+    chosen = path is not None and any(isinstance(step, _Several) and step != _EACH for step in path)
+    return repr(node) if path is None or chosen else path

@@ -10,14 +10,9 @@ from __future__ import annotations
 import hmac
 import json
 import math
-import re
-from typing import Final, NoReturn
+from typing import NoReturn
 
-#: What is not there. JSON's own null is a value.
-NOTHING: Final = object()
-
-_POINTER: Final = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
-_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+from connector.pointer import NOTHING
 
 
 def read_json(data: bytes) -> object:
@@ -32,24 +27,6 @@ def read_object(data: bytes) -> dict[str, object] | None:
     """Return the object that UTF-8 bytes hold, or None."""
     value = read_json(data)
     return value if isinstance(value, dict) else None
-
-
-def is_pointer(text: str) -> bool:
-    """Say whether a text is a JSON pointer (RFC 6901); the empty one names the whole document."""
-    return _POINTER.fullmatch(text) is not None
-
-
-def at_pointer(document: object, pointer: str) -> object:
-    """Return what a JSON pointer names, or `NOTHING`."""
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(name, NOTHING)
-        elif isinstance(document, list) and _INDEX.fullmatch(name) is not None and int(name) < len(document):
-            document = document[int(name)]
-        else:
-            return NOTHING
-    return document
 
 
 def is_same(left: object, right: object) -> bool:

@@ -17,7 +17,21 @@ MAX_LINES = 300
 NAMES_WITHOUT_MEANING = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"})
 
 FACTS = frozenset(
-    {"errors", "codes", "catalogue", "states", "model", "ports", "clock", "private", "ids", "inbound", "hosts", "stops"}
+    {
+        "errors",
+        "codes",
+        "catalogue",
+        "states",
+        "model",
+        "ports",
+        "clock",
+        "private",
+        "ids",
+        "inbound",
+        "hosts",
+        "stops",
+        "pointer",
+    }
 )
 RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect"})
 PURE = FACTS | RULES

@@ -11,8 +11,9 @@ from typing import ClassVar, Final, Protocol
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
+from connector.pointer import NOTHING, at_pointer, is_pointer
 from connector.verify.grammar import SignatureEncoding, decode
-from connector.verify.strict_json import NOTHING, at_pointer, is_pointer, is_same, read_json
+from connector.verify.strict_json import is_same, read_json
 from connector.verify.token.compact import PayloadForm, Token
 
 HASHES: Final = ("sha256", "sha384", "sha512")

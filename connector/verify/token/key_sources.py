@@ -15,9 +15,10 @@ from typing import ClassVar, Final, Protocol
 from connector.codes import Code
 from connector.errors import Misconfigured
 from connector.model import Document
+from connector.pointer import at_pointer, is_pointer
 from connector.ports import Documents
 from connector.private import Secret
-from connector.verify.strict_json import at_pointer, is_pointer, read_json
+from connector.verify.strict_json import read_json
 from connector.verify.token.jwk import TokenAlgorithm, TokenKey, algorithms_of, id_of, material_of_pem, published_key
 from connector.verify.token.key_places import Locator, host_of
 

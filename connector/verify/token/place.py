@@ -8,9 +8,10 @@ from typing import ClassVar, Protocol
 from connector.codes import Code
 from connector.errors import Misconfigured, Rejected
 from connector.inbound import Inbound
+from connector.pointer import NOTHING, at_pointer, is_pointer
 from connector.verify.base import malformed, read_form, require_header_name, require_header_text
 from connector.verify.shared import after_scheme
-from connector.verify.strict_json import NOTHING, at_pointer, is_pointer, read_json
+from connector.verify.strict_json import read_json
 
 
 class TokenPlace(Protocol):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from connector.errors import Misconfigured
 from tests.unit.config.trial import BASE, Trial, spoilt
 
 
@@ -104,3 +105,9 @@ def test_a_value_that_is_no_toml_is_refused_unseen(trial: Trial, value: str) -> 
 def test_all_overrides_are_told_together_with_the_file(trial: Trial) -> None:
     raw = spoilt((("server", "port"), 0))
     assert len(trial.lines(raw, "x", "server.host=[", "sources.onetrust.verify.0=1")) == 4
+
+
+@pytest.mark.parametrize("override", ["server.port=0x" + "f" * 6_000, ".".join("a" * 3_000) + "=1"])
+def test_what_nests_too_deeply_or_is_too_long_is_told_without_a_traceback(trial: Trial, override: str) -> None:
+    with pytest.raises(Misconfigured, match="nested too deeply, or a number has too many digits"):
+        trial.load(BASE, override)

@@ -305,6 +305,19 @@ class TestDescription:
                 {"identities": (IdentityPlace("email", Place("user.email || 'nobody@example.com'")),)},
                 "identities[0].at has a fixed value for what says nothing",
             ),
+            ({"request_id": "[id, 'x'][1]"}, "request_id has a fixed value for what says nothing"),
+            ({"request_id": "join('-', ['x', id || ''])"}, "request_id has a fixed value for what says nothing"),
+            (
+                {"identities": (IdentityPlace("email", Place("[user.email, 'nobody@example.com']")),)},
+                "identities[0].at has a fixed value for what says nothing",
+            ),
+            ({"request_type": "'erasure'"}, "type says the same of every delivery"),
+            ({"request_type": "kind || 'erasure'"}, "type has a fixed value for what says nothing"),
+            ({"request_type": "not_null(kind, 'erasure')"}, "type has a fixed value for what says nothing"),
+            ({"request_type": "kind != 'access' && 'erasure'"}, "type has a fixed value for what says nothing"),
+            ({"request_type": "[kind, 'erasure']"}, "type has a fixed value for what says nothing"),
+            ({"when": "`true`"}, "when says the same of every delivery"),
+            ({"test": "`false`"}, "test says the same of every delivery"),
             ({"kept": {"Status": Place("x")}}, "keep: a name has lower-case letters"),
             ({"kept": {"status": Place("x")}}, "keep: a name has lower-case letters"),
             ({"identities": ()}, "say where identities stand"),
@@ -316,6 +329,9 @@ class TestDescription:
         with pytest.raises(Misconfigured) as caught:
             described(**changes)
         assert told in caught.value.detail
+
+    def test_a_type_may_be_a_translation_of_what_the_payload_says(self) -> None:
+        assert described(request_type="event == 'forget' && 'erasure'").request_type is not None
 
     def test_what_is_kept_beside_may_have_a_fixed_value(self) -> None:
         assert read(GOOD, kept={"brand": Place("brand || 'all'")}).external["brand"] == "all"
