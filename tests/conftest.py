@@ -10,9 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.network import stay_on_loopback
-from tests.support.postgres import Server, Unavailable, missing, running
-
-IN_CI = os.environ.get("CONNECTOR_CI", "") not in ("", "0")
+from tests.support.postgres import IN_CI, Server, Unavailable, missing, running
 
 
 def pytest_configure() -> None:

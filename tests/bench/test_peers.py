@@ -21,6 +21,7 @@ from bench.peers.report import Result
 from bench.stage import BenchError, Cores
 from connector.cli.sign import headers_for
 from connector.inbound import Inbound
+from tests.support.postgres import IN_CI
 
 pytestmark = pytest.mark.soak
 
@@ -163,7 +164,9 @@ def test_the_peer_is_pinned_without_addresses() -> None:
     assert all("integrity" in one and "resolved" not in one for one in modules)
 
 
-@pytest.mark.skipif(shutil.which("cc") is None or not sys.platform.startswith("linux"), reason="needs Linux and cc")
+@pytest.mark.skipif(
+    (shutil.which("cc") is None or not sys.platform.startswith("linux")) and not IN_CI, reason="needs Linux and cc"
+)
 def test_a_slow_disk_is_slow_for_the_process_that_is_measured_alone(tmp_path: Path) -> None:
     slow = slow_disk.environment(tmp_path, 5)
     assert slow_disk.sync_ms(tmp_path, slow) >= 5

@@ -23,6 +23,8 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+#: Where nothing that is missing is a reason to skip a test.
+IN_CI = os.environ.get("CONNECTOR_CI", "") not in ("", "0")
 KEEPER = Path(__file__).with_name("postgres_keeper.py")
 
 
@@ -32,7 +34,7 @@ class Unavailable(Exception):
 
 def missing(reason: Unavailable) -> NoReturn:
     """Skip a test for want of a PostgreSQL; where `CONNECTOR_CI` is set, that is a failure."""
-    if os.environ.get("CONNECTOR_CI", "") not in ("", "0"):
+    if IN_CI:
         pytest.fail(f"PostgreSQL is required when CONNECTOR_CI is set: {reason}")
     pytest.skip(f"no PostgreSQL: {reason}")
 
