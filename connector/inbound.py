@@ -30,11 +30,16 @@ class Inbound:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
     peer: str = field(default="", repr=False)
+    _by_name: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for given, value in self.headers:
+            name = given.lower()
+            self._by_name[name] = (*self._by_name.get(name, ()), value)
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return all values of a header, in order; empty if it is absent."""
-        wanted = name.lower()
-        return tuple(value for given, value in self.headers if given.lower() == wanted)
+        return self._by_name.get(name.lower(), ())
 
     def has(self, name: str) -> bool:
         return bool(self.values(name))

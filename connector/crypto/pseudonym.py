@@ -28,14 +28,15 @@ class Pseudonymiser:
         Misconfigured: `CONFIG_INVALID` if the key is shorter.
     """
 
-    __slots__ = ("_key",)
+    __slots__ = ("_keyed",)
 
     def __init__(self, key: Secret) -> None:
         if len(key.reveal_bytes()) < MIN_KEY_BYTES:
             raise Misconfigured(
                 Code.CONFIG_INVALID, f"the pseudonym key {key.id} is shorter than {MIN_KEY_BYTES} bytes"
             )
-        self._key = key
+        # The key is worked in once; every hash goes on from a copy, which costs a third of a hash from the start.
+        self._keyed = hmac.new(key.reveal_bytes(), digestmod="sha256")
 
     def of(self, scope: str, value: Private) -> str:
         """Return the hash of a text within a scope, as 64 hex digits. Equal only for equal scope and equal value."""
@@ -49,5 +50,6 @@ class Pseudonymiser:
     def _hash(self, kind: bytes, scope: str, value: bytes) -> str:
         name = scope.encode(errors="surrogatepass")
         # The scope's length stands before it: no scope and value together can read as another scope and value.
-        framed = b"".join((_DOMAIN, kind, len(name).to_bytes(4, "big"), name, value))
-        return hmac.digest(self._key.reveal_bytes(), framed, "sha256").hex()
+        keyed = self._keyed.copy()
+        keyed.update(b"".join((_DOMAIN, kind, len(name).to_bytes(4, "big"), name, value)))
+        return keyed.hexdigest()

@@ -14,6 +14,7 @@ from connector.model import Purpose
 #: What a reply may name beside the source's own ids: our id of the request, and whether the call added nothing.
 REPLY_NAMES: Final = frozenset({"job_id", "duplicate"})
 JSON_TYPE: Final = "application/json"
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _TEXT_TYPE: Final = "text/plain; charset=utf-8"
 
 
@@ -50,8 +51,7 @@ class Reply:
 
     def fill(self, values: Values) -> Answer:
         if isinstance(self.body, Body):
-            text = json.dumps(self.body.fill(values), separators=(",", ":"))
-            return Answer(self.status, text.encode(), self.content_type or JSON_TYPE)
+            return Answer(self.status, _encode(self.body.fill(values)).encode(), self.content_type or JSON_TYPE)
         if self.body is None:
             return Answer(self.status, b"", "")
         # What cannot be written in UTF-8 is no id that we accepted.

@@ -6,6 +6,7 @@ libraries are reduced to logger, level and exception class: their texts may quot
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import re
@@ -107,6 +108,8 @@ _LEVELS: Final = {name: getattr(logging, name.upper()) for name in ("info", "war
 _QUIET: Final = ("apscheduler.scheduler", "apscheduler.executors.default")
 _NOT_PRINTABLE_ASCII: Final = re.compile(r"[^ -~]")
 _UNFIT: Final = object()
+# Made once: the library makes one for every record. What reaches it is plain.
+_encode: Final = json.JSONEncoder().encode
 
 
 def configure(role: str, level: str = "info", style: str = "json", stream: TextIO | None = None) -> Log:
@@ -120,7 +123,7 @@ def configure(role: str, level: str = "info", style: str = "json", stream: TextI
         style: `json` or `console`.
         stream: what standard error is at the time of writing, by default.
     """
-    renderer: Any = structlog.processors.JSONRenderer()
+    renderer: Any = _as_json
     if style != "json":
         renderer = structlog.dev.ConsoleRenderer(colors=False, event_key="action")
     log: Log = structlog.wrap_logger(
@@ -136,6 +139,10 @@ def configure(role: str, level: str = "info", style: str = "json", stream: TextI
     ).bind(role=role)
     _take_over_libraries(log)
     return log
+
+
+def _as_json(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> str:
+    return _encode(record)
 
 
 def keep_listed(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

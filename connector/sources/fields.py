@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, NoReturn
 
 from connector.codes import Code
@@ -34,7 +35,7 @@ _MOMENT: Final = re.compile(
 _COUNTRY: Final = re.compile(r"[A-Za-z]{2}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Field:
     """One value of a body under the name by which refusals call it."""
 
@@ -44,7 +45,10 @@ class Field:
     @property
     def is_missing(self) -> bool:
         """Whether it says nothing: null, or text that is empty, `null` or `undefined` apart from blanks and case."""
-        return self.value is None or (isinstance(self.value, str) and self.value.strip().casefold() in _NO_VALUE)
+        value = self.value
+        if isinstance(value, str):
+            return value.strip().casefold() in _NO_VALUE
+        return value is None
 
     def invalid(self, expected: str) -> Rejected:
         """Return the refusal to raise: `expected` completes "must be …"."""
@@ -55,11 +59,11 @@ class Field:
         if not isinstance(self.value, str):
             raise self.invalid("text")
         text = self.value.strip()
-        if _UNRENDERED.search(text) is not None:
+        if ("{" in text or "<" in text) and _UNRENDERED.search(text) is not None:
             raise Rejected(Code.TEMPLATE_UNRENDERED, self.name)
         if len(text) > limit:
             raise self.invalid(f"at most {limit} characters long")
-        if _UNSTORABLE.search(text) is not None:
+        if not text.isprintable() and _UNSTORABLE.search(text) is not None:
             raise self.invalid("text without control characters and half characters")
         return text
 
@@ -122,6 +126,12 @@ class Field:
         return self.value
 
 
+@cache
+def _folded_name(name: str) -> str:
+    # Names under which a program asks, not names that came in.
+    return name.casefold()
+
+
 class Fields:
     """The members of one object by name, without regard to case; members that say nothing count as absent."""
 
@@ -132,8 +142,9 @@ class Fields:
 
     def each(self, *names: str) -> list[Field]:
         """Return every field given under one of the names, in the order of the names."""
-        found = (Field(name, value) for name in names for value in self._values.get(name.casefold(), ()))
-        return [one for one in found if not one.is_missing]
+        given = self._values
+        found = [Field(name, value) for name in names for value in given.get(_folded_name(name), ())]
+        return [one for one in found if not one.is_missing] if found else found
 
     def one(self, *names: str) -> Field | None:
         """Return the field given under one of the names; given several times, all have to hold the same plain value.

@@ -8,13 +8,19 @@ values and times are stored like everywhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.types import TypeEngine
+
+from connector.store.columns import UtcDateTime, Word
 
 #: SQLite takes 32,766 values in one statement unless built otherwise.
 _MOST_VALUES: Final = 30_000
+_MOST_KEPT: Final = 1_024
 _PLACEHOLDERS: Final = {"qmark": "?", "pyformat": "%s", "format": "%s"}
 
 
@@ -24,27 +30,25 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 
 def insert_where_new(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], unique: tuple[str, ...], key: str
-) -> set[str]:
-    """Insert rows except where one with the same `unique` columns exists; return the keys of those inserted."""
-    return _run(connection, table, rows, f" ON CONFLICT ({', '.join(unique)}) DO NOTHING RETURNING {key}")
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], unique: tuple[str, ...]
+) -> int:
+    """Insert rows except where one with the same `unique` columns exists; return how many were inserted."""
+    return _run(connection, table, rows, f" ON CONFLICT ({', '.join(unique)}) DO NOTHING")
 
 
-def _run(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], ending: str) -> set[str]:
-    found: set[str] = set()
+def _run(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], ending: str) -> int:
     if not rows:
-        return found
+        return 0
     columns = tuple(rows[0])
     processors = _processors(connection.dialect, table, columns)
+    inserted = 0
     for part in _parts(rows, _MOST_VALUES // len(columns)):
-        values = tuple(
-            row[name] if process is None else process(row[name]) for row in part for name, process in processors
-        )
+        # Column by column: that is a third of the price of row by row.
+        by_column = (map(process, map(itemgetter(name), part)) for name, process in processors)
+        values = tuple(chain.from_iterable(zip(*by_column, strict=True)))
         text = _text(connection.dialect, table, columns, len(part)) + ending
-        result = connection.exec_driver_sql(text, values)
-        if ending:
-            found.update(result.scalars())
-    return found
+        inserted += connection.exec_driver_sql(text, values).rowcount
+    return inserted
 
 
 def _parts(rows: Sequence[Mapping[str, Any]], most: int) -> Iterator[Sequence[Mapping[str, Any]]]:
@@ -55,8 +59,18 @@ def _parts(rows: Sequence[Mapping[str, Any]], most: int) -> Iterator[Sequence[Ma
 @cache
 def _processors(
     dialect: Dialect, table: Table, columns: tuple[str, ...]
-) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
-    return tuple((name, table.c[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in columns)
+) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    return tuple((name, _processor(dialect, table.c[name].type)) for name in columns)
+
+
+def _processor(dialect: Dialect, kind: TypeEngine[Any]) -> Callable[[Any], Any]:
+    process = kind.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
+    # The rows of one commit share most of their times, and all words. Personal values are never kept.
+    return lru_cache(_MOST_KEPT)(process) if isinstance(kind, UtcDateTime | Word) else process
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 @cache

@@ -26,10 +26,10 @@ class Claim:
     principal: str
     secret_id: str
 
-    def columns(self, request_id: str) -> dict[str, Any]:
+    def columns(self, id_: str, request_id: str) -> dict[str, Any]:
         """Return the row of this delivery."""
         return {
-            "id": new_id(self.received_at),
+            "id": id_,
             "source": self.source,
             "claim_key": self.claim_key,
             "body_digest": self.body_digest,
@@ -81,7 +81,10 @@ _KEEP_REPLAY = (
 
 def claim(connection: Connection, one: Claim, request_id: str) -> AnyRow | None:
     """Claim a delivery for a request. Return None if this is its first use, else the earlier delivery's row."""
-    if insert_if_new(connection, deliveries, one.columns(request_id), ("source", "claim_key")) is not None:
+    if (
+        insert_if_new(connection, deliveries, one.columns(new_id(one.received_at), request_id), ("source", "claim_key"))
+        is not None
+    ):
         return None
     return connection.execute(_CLAIMED, {"source": one.source, "claim_key": one.claim_key}).one()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from connector.ids import new_id
+from connector.ids import new_id, new_ids
 
 MOMENT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -28,3 +28,14 @@ def test_ids_sort_by_time() -> None:
 
 def test_ids_of_one_moment_differ() -> None:
     assert len({new_id(MOMENT) for _ in range(1000)}) == 1000
+
+
+def test_many_ids_are_drawn_at_once_and_each_has_its_own_time_and_its_own_bytes() -> None:
+    later = MOMENT + timedelta(seconds=1)
+    made = new_ids([MOMENT, later], lambda size: bytes(range(size)))
+    assert made == [
+        new_id(MOMENT, lambda _size: bytes(range(10))),
+        new_id(later, lambda _size: bytes(range(10, 20))),
+    ]
+    assert len(set(new_ids([MOMENT] * 1000))) == 1000
+    assert new_ids([]) == []
