@@ -164,6 +164,9 @@ class DistributedEngine:
             return
         self._require_held(context.job)
         try:
+            if step == "submit":
+                # The lock is ours, so whoever had it could not write the answer: the store was full or locked.
+                mark_orphans(part)
             _take_turn(part, chosen)
         except ConnectorError as error:
             self._failed(step, code=error.code)
@@ -248,4 +251,4 @@ def _take_turn(site: Site, step: Step) -> None:
 
 def _connector(site: Site) -> PsycopgConnector:
     arguments: dict[str, Any] = jobs.connect_arguments(site.database)
-    return PsycopgConnector(kwargs=arguments, min_size=1, max_size=4, timeout=10.0)
+    return PsycopgConnector(kwargs=arguments, configure=jobs.prepare, min_size=1, max_size=4, timeout=10.0)

@@ -61,6 +61,9 @@ class EmbeddedEngine:
     def _guarded(self, step: Step) -> None:
         """Run a step; an error ends this run of it, not the worker. The next tick takes up what was left."""
         try:
+            if step.name == "submit":
+                # Nobody else submits, so this one's last run could not write the answer: the store was full or locked.
+                mark_orphans(self._site)
             run_step(self._site, step)
         except ConnectorError as error:
             self._failed(step, code=error.code)

@@ -20,7 +20,21 @@ from connector.store.requests import NewIdentity
 # Ended, but not well: a further call of the source is a deliberate new attempt.
 _MAY_START_AGAIN: Final = frozenset({RequestState.PARTIAL, RequestState.FAILED})
 # What a driver calls the error of a store that cannot be worked with at all: every further delivery would fail as well.
-_STORE_DOWN: Final = frozenset({"OperationalError", "InterfaceError", "AdminShutdown", "TimeoutError", "OSError"})
+_STORE_DOWN: Final = frozenset(
+    {
+        "OperationalError",
+        "InterfaceError",
+        "TimeoutError",
+        "OSError",
+        # PostgreSQL's: stopped, full, locked by somebody, turned into a standby.
+        "AdminShutdown",
+        "CrashShutdown",
+        "CannotConnectNow",
+        "DiskFull",
+        "LockNotAvailable",
+        "ReadOnlySqlTransaction",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,20 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from connector.codes import Code
 from connector.errors import Misconfigured, Temporary
 
+#: How long a writer waits for its turn and for what others hold locked; then it is told to come again.
 BUSY_TIMEOUT_MS = 10_000
+#: PostgreSQL ends a session that stands still in the middle of a transaction for so long: its process was paused or is
+#: gone, and what it holds locked keeps others from taking over its work. Shorter than the silence after which they do.
+IDLE_TIMEOUT_MS = 5_000
+# A look at whether the store can be written takes no longer: somebody is waiting for the answer.
+_LOOK_TIMEOUT_MS = 2_000
 _WAL_PAUSE_MS = 10
+_GATE_LOOK_S = 0.0005
 # Any numbers that nobody else uses in the same PostgreSQL database.
 WORKER_LOCK = 0x636F6E6E
 SCHEMA_LOCK = 0x636F6E6F
+# The tables that take in a delivery.
+_RECEIVING = ("requests", "deliveries", "replays", "identities", "history")
 
 
 class Database:
@@ -53,6 +62,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "connect", _prepare_postgresql)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -65,20 +76,37 @@ class Database:
                 yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection in a write transaction; committed to disk at the end, rolled back on any exception."""
+    def write(self, patience_ms: int | None = None) -> Iterator[Connection]:
+        """Give a connection in a write transaction; committed to disk at the end, rolled back on any exception.
+
+        Args:
+            patience_ms: how long to wait at most for others who write; by default `BUSY_TIMEOUT_MS`.
+        """
         with _translated():
             if self._gate is None:
                 with self.engine.begin() as connection:
+                    if patience_ms is not None:
+                        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {patience_ms}")
                     yield connection
                 return
-            with self._gate, self.engine.connect().execution_options(writes=True) as connection, connection.begin():
-                yield connection
+            with self._gate.passed(patience_ms or BUSY_TIMEOUT_MS) as left_ms, self.engine.connect() as connection:
+                connection.execution_options(writes=True, patience_ms=left_ms)
+                with connection.begin():
+                    yield connection
 
     def check_writable(self) -> None:
-        """Raise `Temporary` unless a write transaction can be opened now."""
-        with self.write() as connection:
-            connection.execute(text("SELECT 1"))
+        """Raise `Temporary` unless something can be written now."""
+        with self.write(min(_LOOK_TIMEOUT_MS, BUSY_TIMEOUT_MS)) as connection:
+            if self.is_sqlite:
+                # The file's header as it is: nothing but a true write finds out that the disk is full.
+                number = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+                connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+            else:
+                # A standby only reads, and so does a server that its operator or its full disk has made read-only.
+                if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() != "off":
+                    raise Temporary(Code.STORE_UNAVAILABLE, "ReadOnlySqlTransaction")
+                # As an insertion does; a table that is locked keeps every delivery waiting.
+                connection.exec_driver_sql(f"LOCK TABLE {', '.join(_RECEIVING)} IN ROW EXCLUSIVE MODE")
 
     @contextmanager
     def only_holder(self) -> Iterator[bool]:
@@ -120,8 +148,8 @@ class Database:
 class WriterGate:
     """A queue in front of SQLite's single writer: a lock within the process, then a file lock between processes.
 
-    Without it a writer that finds the file busy sleeps and polls, and under load some poll for a second while others
-    pass them by. With it they line up.
+    Without it a writer that finds the file busy sleeps longer and longer, and under load some wait for a second while
+    others pass them by. Nobody waits here without an end: whoever holds it may have been paused.
     """
 
     def __init__(self, path: Path) -> None:
@@ -129,19 +157,28 @@ class WriterGate:
         self._turn = threading.Lock()
         self._file: Any = None
 
-    def __enter__(self) -> None:
-        self._turn.acquire()
+    @contextmanager
+    def passed(self, patience_ms: int) -> Iterator[int]:
+        """Let one writer through; give how many milliseconds of its patience are left, one at least.
+
+        Raises:
+            TimeoutError: the patience is at its end.
+        """
+        until = time.monotonic() + patience_ms / 1000
+        if not self._turn.acquire(timeout=patience_ms / 1000):
+            raise TimeoutError
         try:
             if self._file is None:
                 self._file = self._path.open("wb")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-        except BaseException:
-            self._turn.release()
-            raise
-
-    def __exit__(self, *exc_info: object) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            while not _locked(self._file):
+                if time.monotonic() > until:
+                    raise TimeoutError
+                # A lock on a file knows no time limit of its own.
+                time.sleep(_GATE_LOOK_S)
+            try:
+                yield max(1, round((until - time.monotonic()) * 1000))
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
         finally:
             self._turn.release()
 
@@ -155,12 +192,15 @@ class WriterGate:
 @contextmanager
 def _file_lock(path: Path) -> Iterator[bool]:
     with path.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield _locked(file)
+
+
+def _locked(file: Any) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sqlite_module() -> Any:
@@ -198,9 +238,40 @@ def _switch_to_wal(cursor: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE takes the write lock at once, so that a transaction never fails halfway for want of it.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # What was waited at the gate counts. One statement more, so only where it makes a difference.
+    patience_ms = options.get("patience_ms", BUSY_TIMEOUT_MS)
+    shortened = patience_ms < BUSY_TIMEOUT_MS * 0.9
+    if shortened:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+    try:
+        # IMMEDIATE takes the write lock at once, so that a transaction never fails halfway for want of it.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        if shortened:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def _prepare_postgresql(dbapi_connection: Any, _record: Any) -> None:
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute(session_bounds())
+    dbapi_connection.commit()
+
+
+def session_bounds() -> str:
+    """Return the statement that bounds what a PostgreSQL session waits for, and for how long others wait for it.
+
+    By default neither has an end. What the operator has set is left as it is.
+    """
+    bounds = {"lock_timeout": BUSY_TIMEOUT_MS, "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS}
+    rows = ", ".join(f"('{name}', '{value}')" for name, value in bounds.items())
+    return (
+        f"SELECT set_config(name, value, false) FROM (VALUES {rows}) AS bounds (name, value)"  # noqa: S608 - ours
+        " WHERE current_setting(name) = '0'"
+    )
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from psycopg import AsyncConnection
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from connector.store.database import Database
+from connector.store.database import Database, session_bounds
 
 QUEUE: Final = "connector"
 TASK: Final = "step"
@@ -84,3 +85,9 @@ def connect_arguments(database: Database) -> dict[str, Any]:
     """Return how the driver connects to the store, for a pool that is not ours; what the URL says comes first."""
     _, arguments = database.engine.dialect.create_connect_args(database.url)
     return {**_KEEPALIVE, "application_name": "connector-worker", **arguments}
+
+
+async def prepare(connection: AsyncConnection[Any]) -> None:
+    """Bound what a connection of that pool waits for, and others for it."""
+    await connection.execute(session_bounds().encode())
+    await connection.commit()

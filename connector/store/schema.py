@@ -60,7 +60,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     config = _config()
     with database.write() as connection:
         if not database.is_sqlite:
-            # SQLite lets one writer in at a time; here nothing would keep two from making the same table.
+            # SQLite lets one writer in at a time; here nothing would keep two from making the same table. Whoever comes
+            # second waits for as long as the first needs.
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,4 +1,4 @@
-"""Several real workers on one PostgreSQL: killed, paused, with wrong clocks, and with the database taken away."""
+"""Several real workers on one PostgreSQL: killed, paused, and with wrong clocks. See also `test_store_faults`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from connector.sandbox.onetrust import FakeOneTrust
 from connector.store import schema
 from connector.store.database import Database
 from tests.acceptance.test_processes import Town
-from tests.support.postgres import Restartable, Unavailable, missing, restartable
 from tests.support.processes import Running, started, until
 
 pytestmark = [pytest.mark.process, pytest.mark.postgres, pytest.mark.soak]
@@ -88,9 +87,15 @@ def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
             yield made
 
 
+def records(*running: Running) -> Iterator[dict[str, Any]]:
+    for line in (line for one in running for line in one.text().splitlines() if line.startswith("{")):
+        # The last one may be half written yet.
+        with suppress(ValueError):
+            yield json.loads(line)
+
+
 def actions(*running: Running) -> Counter[str]:
-    lines = (line for one in running for line in one.text().splitlines() if line.startswith("{"))
-    return Counter(json.loads(line)["action"] for line in lines)
+    return Counter(one["action"] for one in records(*running))
 
 
 @contextmanager
@@ -147,33 +152,3 @@ def test_a_worker_paused_until_its_jobs_were_taken_over_begins_anew_and_harms_no
         until(cluster.all_completed, "everything is reported", paused, other)
         cluster.all_done_once(6)
         assert (paused.terminate(), other.terminate()) == (0, 0)
-
-
-@pytest.fixture
-def own_server() -> Iterator[Restartable]:
-    try:
-        with restartable() as server:
-            yield server
-    except Unavailable as reason:
-        missing(reason)
-
-
-def test_workers_come_back_after_postgresql_was_away_and_nothing_is_lost_or_doubled(
-    tmp_path: Path, own_server: Restartable
-) -> None:
-    with FakeLytics() as lytics, FakeOneTrust() as onetrust:
-        cluster = Cluster(tmp_path, lytics, onetrust, own_server.url)
-        first, second = cluster.people(10), cluster.people(10)
-        with cluster.database, two_workers(cluster) as workers:
-            cluster.onetrust.fire(first, threads=4)
-            own_server.tell("immediate")
-            cluster.onetrust.outbound.replay_dead_letters()
-            until(lambda: all(actions(one)["worker_started"] >= 2 for one in workers.values()), "both are back")
-            assert all(actions(one)["worker_restarts"] >= 1 for one in workers.values())
-            own_server.tell("fast")
-            until(cluster.is_up, "the receiver is ready again")
-            cluster.onetrust.fire(second, threads=4)
-            cluster.onetrust.outbound.replay_dead_letters(threads=4)
-            until(cluster.all_completed, "everything is reported", *workers.values())
-            cluster.all_done_once(20)
-            assert {one.terminate() for one in workers.values()} == {0}

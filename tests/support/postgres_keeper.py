@@ -1,10 +1,11 @@
 """Keeps one throw-away PostgreSQL server for as long as somebody holds its standard input open.
 
 Run as a program of its own: `python -I -S postgres_keeper.py BIN_FOLDER [NAME=VALUE …]`, the latter being settings of
-the server. It prints `ready FOLDER` (the folder of the server's socket) or `failed REASON`. Then it reads its input: a
-line `fast` or `immediate` restarts the server that way, `stop` and `start` do half of it, and each is answered in the
-same manner. At the end of its input it stops the server and removes every file. The operating system closes that input
-however the test run ends, also by SIGKILL, so nothing is left behind.
+the server; `standby_of=PORT` makes it a standby of the server that listens there. It prints `ready FOLDER` (the folder
+of the server's socket) or `failed REASON`. Then it reads its input: a line `fast` or `immediate` restarts the server
+that way, `stop`, `kill` and `start` do half of it, and each is answered in the same manner. At the end of its input it
+stops the server and removes every file. The operating system closes that input however the test run ends, also by
+SIGKILL, so nothing is left behind.
 
 PostgreSQL refuses to run as root. As root it runs under an unprivileged account; if that account cannot reach the
 programs (a virtual environment below a private home), they are copied rather than opened to everybody.
@@ -41,7 +42,7 @@ SETTINGS = {
 
 
 # Words of the input → the signal by which the server is stopped.
-STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "stop": signal.SIGINT}
+STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "stop": signal.SIGINT, "kill": signal.SIGQUIT}
 
 
 def main(bin_folder: Path, more: list[str]) -> None:
@@ -54,14 +55,17 @@ def main(bin_folder: Path, more: list[str]) -> None:
             os.chown(base, account["user"], account["group"])
         run: dict[str, Any] = {"cwd": base, "env": environment(), "stdin": subprocess.DEVNULL, **account}
         bin_folder = reachable(bin_folder, base, run)
-        initialise(bin_folder, base / "data", run)
         settings = SETTINGS | dict(one.split("=", 1) for one in more)
+        if primary := settings.pop("standby_of", ""):
+            copy(bin_folder, base / "data", primary, run)
+        else:
+            initialise(bin_folder, base / "data", run)
         server = start(bin_folder, base, run, settings)
         say(f"ready {base}")
         for line in sys.stdin:
             word = line.strip()
             stop(server, STOPS.get(word, signal.SIGQUIT))
-            if word != "stop":
+            if word not in {"stop", "kill"}:
                 server = start(bin_folder, base, run, settings)
             say(f"ready {base}")
     except (OSError, RuntimeError) as error:
@@ -121,9 +125,20 @@ def copied(bin_folder: Path, base: Path, run: dict[str, Any]) -> Path:
 
 def initialise(bin_folder: Path, data: Path, run: dict[str, Any]) -> None:
     options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-    done = subprocess.run([bin_folder / "initdb", "-D", data, *options], check=False, capture_output=True, **run)
+    carry_out([bin_folder / "initdb", "-D", data, *options], run)
+
+
+def copy(bin_folder: Path, data: Path, port: str, run: dict[str, Any]) -> None:
+    """Copy a server that runs, and let the copy follow it from there."""
+    source = f"host=127.0.0.1 port={port} user=postgres"
+    options = ("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+    carry_out([bin_folder / "pg_basebackup", "-D", data, "-d", source, *options], run)
+
+
+def carry_out(command: list[Any], run: dict[str, Any]) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, **run)
     if done.returncode:
-        raise RuntimeError(f"initdb: {done.stderr.decode(errors='replace')}")
+        raise RuntimeError(f"{Path(command[0]).name}: {done.stderr.decode(errors='replace')}")
 
 
 def start(bin_folder: Path, base: Path, run: dict[str, Any], settings: dict[str, str]) -> subprocess.Popen[bytes]:

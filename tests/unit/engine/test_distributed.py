@@ -33,6 +33,7 @@ from connector.store.jobs import Wake
 from connector.store.tables import submissions
 from tests.support.processes import until
 from tests.support.site import Bench
+from tests.unit.engine.test_embedded import INTENT
 from tests.unit.web.receiver import receiving
 
 LIMIT_S = 20
@@ -218,6 +219,24 @@ class TestWork:
         self.work_off(DistributedEngine(site, 5, never, connector=InMemoryConnector()), ("submit", "main"))
         assert seen == [["main"]] * 3
 
+    def test_a_call_whose_answer_could_not_be_written_is_looked_into_before_the_next_one(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[object] = []
+
+        def submit(_: Site) -> bool:
+            if not seen:
+                with site.database.write() as connection:
+                    connection.execute(submissions.insert().values(**INTENT, intended_at=site.clock.now()))
+            with site.database.read() as connection:
+                seen.append(connection.scalar(select(submissions.c.state)))
+            raise Temporary(Code.STORE_UNAVAILABLE)
+
+        use(monkeypatch, submit=submit)
+        engine = DistributedEngine(site, 5, never, connector=InMemoryConnector())
+        self.work_off(engine, ("submit", "main"), ("submit", "main"))
+        assert seen == [SubmissionState.INTENDED, SubmissionState.UNKNOWN]
+
     def test_a_part_makes_room_for_others_after_its_turn(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         calls: Counter[str] = Counter()
 
@@ -342,19 +361,7 @@ class TestWorkers:
             )
         ahead = shared.clock.now().replace(second=59)
         with shared.database.write() as connection:
-            connection.execute(
-                submissions.insert().values(
-                    id="s" * 32,
-                    account="main",
-                    deletion_api="identity-delete",
-                    lytics_table="user",
-                    field="email",
-                    state=SubmissionState.INTENDED,
-                    size=1,
-                    fingerprint="f" * 64,
-                    intended_at=ahead,
-                )
-            )
+            connection.execute(submissions.insert().values(**INTENT, intended_at=ahead))
         with Worker(shared.site):
             until(lambda: calls["submit"] == 1 and calls["reconcile"] == 1, "both were carried out once")
         with shared.database.read() as connection:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from sqlalchemy import select
 
 from connector.codes import Code
 from connector.engine import embedded
@@ -17,9 +18,21 @@ from connector.engine.embedded import EmbeddedEngine
 from connector.engine.schedule import STEPS, Step
 from connector.errors import Misconfigured, Temporary
 from connector.services.site import Site
+from connector.states import SubmissionState
+from connector.store.tables import submissions
 from tests.support.processes import until
 from tests.unit.web.receiver import receiving
 
+INTENT = {
+    "id": "s" * 32,
+    "account": "main",
+    "deletion_api": "identity-delete",
+    "lytics_table": "user",
+    "field": "email",
+    "state": SubmissionState.INTENDED,
+    "size": 1,
+    "fingerprint": "f" * 64,
+}
 TICK_S = 0.01
 LIMIT_S = 20
 
@@ -142,6 +155,23 @@ def test_an_error_ends_one_run_of_one_step_and_shows_nobody(
     failed = [one for one in map(json.loads, log.splitlines()) if one["action"] == "step_failed"]
     assert len(failed) == calls["broken"]
     assert all(told.items() <= one.items() and one["step"] == "broken" for one in failed)
+
+
+def test_a_call_whose_answer_could_not_be_written_is_looked_into_before_the_next_one(site: Site, use: Use) -> None:
+    seen: list[object] = []
+
+    def submit(_: Site) -> bool:
+        if not seen:
+            with site.database.write() as connection:
+                connection.execute(submissions.insert().values(**INTENT, intended_at=site.clock.now()))
+        with site.database.read() as connection:
+            seen.append(connection.scalar(select(submissions.c.state)))
+        raise Temporary(Code.STORE_UNAVAILABLE)
+
+    use(submit=submit)
+    with Worker(site):
+        until(lambda: len(seen) >= 2, "it ran twice")
+    assert seen[:2] == [SubmissionState.INTENDED, SubmissionState.UNKNOWN]
 
 
 def test_a_stop_lets_the_step_in_hand_come_to_its_end(site: Site, use: Use) -> None:
