@@ -92,7 +92,8 @@ class Client:
             Temporary: no whole answer; `outcome_unknown` says whether the call may have been carried out.
             Misconfigured: a header cannot be sent.
         """
-        prepared = {name: _checked_header(name, value) for name, value in (headers or {}).items()}
+        given = {name: _checked_header(name, value) for name, value in (headers or {}).items()}
+        prepared = {**_HEADERS, **given}
         sent: dict[str, Any] = {"params": dict(params or {}), "headers": prepared}
         if json is not None:
             prepared["Content-Type"] = "application/json"
@@ -123,14 +124,15 @@ class Client:
         try:
             with (
                 deadline,
-                session.request(
-                    method,
-                    url,
-                    **sent,
+                # Prepared without the session, which would merge in settings of its own: there are none, and to find
+                # that out costs more than to send.
+                session.send(
+                    requests.Request(method, url, **sent).prepare(),
                     stream=True,
                     allow_redirects=False,
                     verify=True,
                     timeout=(self._limits.connect_s, self._limits.read_s),
+                    proxies={},
                 ) as response,
             ):
                 body = self._read(response, ends_at)
@@ -173,8 +175,6 @@ class Client:
         # Neither proxies nor .netrc credentials from the environment, and no cookies: they could name a person.
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.headers.clear()
-        session.headers.update(_HEADERS)
         adapter = self._adapter()
         session.mount("https://", adapter)
         session.mount("http://", adapter)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _RUNNING: ContextVar[Deadline | None] = ContextVar("running", default=None)
+_LONGEST_SLEEP_S: Final = 3600.0
 
 
 class Deadline:
@@ -30,20 +32,21 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.passed = False
+        self.ends_at = 0.0
+        self._seconds = seconds
         self._handles: list[socket.socket] = []
         self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
 
     def __enter__(self) -> Self:
         self._token = _RUNNING.set(self)
-        self._timer.start()
+        self.ends_at = time.monotonic() + self._seconds
+        _WATCHER.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        _WATCHER.remove(self)
         _RUNNING.reset(self._token)
         with self._lock:
             for handle in self._handles:
@@ -59,11 +62,53 @@ class Deadline:
             if self.passed:
                 _shut(handle)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Shut down what is open: the time is over."""
         with self._lock:
             self.passed = True
             for handle in self._handles:
                 _shut(handle)
+
+
+class _Watcher:
+    """One thread, which ends the calls of this process whose time is over: one for each call would cost too much."""
+
+    def __init__(self) -> None:
+        self._running: set[Deadline] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        # Until when the thread sleeps.
+        self._wakes_at = 0.0
+
+    def add(self, one: Deadline) -> None:
+        with self._changed:
+            self._running.add(one)
+            if self._thread is None or not self._thread.is_alive():
+                # Not alive, if another process was forked from ours.
+                self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                self._thread.start()
+            elif one.ends_at < self._wakes_at:
+                self._changed.notify()
+
+    def remove(self, one: Deadline) -> None:
+        with self._changed:
+            self._running.discard(one)
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                over = [one for one in self._running if one.ends_at <= now]
+                self._running.difference_update(over)
+                if not over:
+                    # Those that end meanwhile are not told: it wakes up once too often, and sleeps on.
+                    self._wakes_at = min((one.ends_at for one in self._running), default=now + _LONGEST_SLEEP_S)
+                    self._changed.wait(self._wakes_at - now)
+            for one in over:
+                one.end()
+
+
+_WATCHER: Final = _Watcher()
 
 
 def _shut(handle: socket.socket) -> None:

@@ -85,6 +85,7 @@ class Fake(LoopbackServer, ABC):
         self._evidence_lock = threading.Lock()
         control = [
             Route("GET", "/_sandbox/state", "_state", lambda _request: answer(200, self.snapshot())),
+            Route("GET", "/_sandbox/summary", "_summary", lambda _request: answer(200, self.summary())),
             Route("GET", "/_sandbox/faults", "_faults", self._list_faults),
             Route("POST", "/_sandbox/faults", "_faults_on", self._turn_on),
             Route("DELETE", "/_sandbox/faults", "_faults_off", self._turn_off),
@@ -119,6 +120,11 @@ class Fake(LoopbackServer, ABC):
                 "max_concurrency": self.max_concurrency,
                 "max_concurrency_by_operation": dict(self.max_concurrency_by_operation),
             }
+
+    def summary(self) -> dict[str, Any]:
+        """The evidence, counted: where there is too much of it to be read as a whole."""
+        with self._evidence_lock:
+            return {"calls": dict(self.calls), "faults_used": dict(self.faults.used)}
 
     @abstractmethod
     def guard(self, request: Request, operation: str) -> Response | None:
@@ -244,7 +250,7 @@ class Fake(LoopbackServer, ABC):
 
     def _turn_on(self, request: Request) -> Response:
         wanted = body_json(request)
-        unknown = set(wanted) - {"name", "value", "times", "operation", "after"}
+        unknown = set(wanted) - {"name", "value", "times", "operation", "after", "share"}
         if unknown:
             raise UnknownFaultError(f"unknown keys: {sorted(unknown)}")
         self.faults.turn_on(wanted.pop("name"), wanted.pop("value", None), **wanted)

@@ -1,13 +1,15 @@
 """Fault switches: what can be made to go wrong, how often and on which operation.
 
-A switch is turned on by name. It may be limited to a number of uses, to one operation, may start after some calls, and
-may carry a value. Names, operations and values that do not exist are refused, so that no rehearsal silently tests
-nothing.
+A switch is turned on by name. It may be limited to a number of uses, to one operation, to a share of the calls, may
+start after some calls, and may carry a value. Names, operations and values that do not exist are refused, so that no
+rehearsal silently tests nothing.
 """
 
 from __future__ import annotations
 
+import random
 import threading
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +42,14 @@ class Switch:
 
 @dataclass(slots=True)
 class Fault:
-    """One switch that is on. `times` counts down; None means until it is turned off."""
+    """One switch that is on, for a `share` of the calls. `times` counts down; None means until it is turned off."""
 
     name: str
     value: Any = None
     times: int | None = None
     operation: str | None = None
     after: int = 0
+    share: float = 1.0
 
 
 class Faults:
@@ -55,7 +58,11 @@ class Faults:
     def __init__(self, switches: Mapping[str, Switch]) -> None:
         self.switches = dict(switches)
         self.operations: set[str] = set()
+        #: How often each switch has acted.
+        self.used: Counter[str] = Counter()
         self._on: list[Fault] = []
+        # Not a secret: the same calls in the same order meet the same faults.
+        self._random = random.Random(1)  # noqa: S311
         self._lock = threading.Lock()
 
     @property
@@ -64,7 +71,14 @@ class Faults:
         return {name: switch.explanation for name, switch in self.switches.items()}
 
     def turn_on(
-        self, name: str, value: Any = None, *, times: int | None = None, operation: str | None = None, after: int = 0
+        self,
+        name: str,
+        value: Any = None,
+        *,
+        times: int | None = None,
+        operation: str | None = None,
+        after: int = 0,
+        share: float = 1.0,
     ) -> Fault:
         """Turn a switch on; `after` calls are let through first. Refuses what is not in the catalogue."""
         if name not in self.switches:
@@ -75,7 +89,9 @@ class Faults:
             raise UnknownFaultError(f"times must be a whole number from 1, not {times!r}")
         if not isinstance(after, int) or after < 0:
             raise UnknownFaultError(f"after must be a whole number from 0, not {after!r}")
-        fault = Fault(name, self.switches[name].checked(name, value), times, operation, after)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise UnknownFaultError(f"share must be a number above 0 and at most 1, not {share!r}")
+        fault = Fault(name, self.switches[name].checked(name, value), times, operation, after, share)
         with self._lock:
             self._on.append(fault)
         return fault
@@ -104,6 +120,9 @@ class Faults:
                 if fault.after:
                     fault.after -= 1
                     continue
+                if fault.share < 1 and self._random.random() >= fault.share:
+                    continue
+                self.used[name] += 1
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times == 0:

@@ -160,6 +160,9 @@ class FakeLytics(Fake):
     def snapshot(self) -> dict[str, Any]:
         return super().snapshot() | self.world.snapshot()
 
+    def summary(self) -> dict[str, Any]:
+        return super().summary() | self.world.summary()
+
     def guard(self, request: Request, operation: str) -> Response | None:
         token = request.headers.get("Authorization", "")
         if token == LYTICS_EXPIRED_TOKEN or self.faults.take("token_expired", operation):

@@ -181,6 +181,16 @@ class World:
                 ],
             }
 
+    def summary(self) -> dict[str, Any]:
+        """How many profiles and submissions there are, and how many identities were submitted how often."""
+        with self.lock:
+            self.settle()
+            return {
+                "profiles": len(self.profiles),
+                "submissions": len(self.submissions),
+                "times_submitted": dict(Counter(self.times_submitted.values())),
+            }
+
     def _at(self, due: float, action: Callable[[float], None]) -> None:
         heapq.heappush(self._due, (due, next(self._order), action))
 

@@ -175,6 +175,9 @@ class FakeOneTrust(Fake):
         tokens = {"tokens_issued": dict(self.access.tokens_issued)}
         return super().snapshot() | self.desk.snapshot() | self.outbound.snapshot() | tokens
 
+    def summary(self) -> dict[str, Any]:
+        return super().summary() | self.desk.summary()
+
     def guard(self, request: Request, operation: str) -> Response | None:
         refusal = self.access.refusal(request, operation)
         return None if refusal is None else self.error(*refusal, operation)

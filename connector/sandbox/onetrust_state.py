@@ -6,6 +6,7 @@ import secrets
 import string
 import threading
 import uuid
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -135,6 +136,18 @@ class Desk:
     def new_ref_id(self) -> str:
         """Ten characters, never the same twice: a restarted rehearsal must not look like a duplicate."""
         return "".join(secrets.choice(_REF_ALPHABET) for _ in range(10))
+
+    def summary(self) -> dict[str, Any]:
+        """How many subtasks are in each status, how often each was closed over the API, and what came after that."""
+        with self.lock:
+            statuses = Counter(subtask.status for subtask in self.subtasks.values())
+            writes = [[one for one in subtask.history if one["by"] == "api"] for subtask in self.subtasks.values()]
+            return {
+                "statuses": dict(statuses),
+                "times_closed": dict(Counter(sum(one["status"] in CLOSED for one in each) for each in writes)),
+                "written_when_closed": sum(one["previous"] in CLOSED for each in writes for one in each),
+                "last_written_at": max((one["at"] for each in writes for one in each), default=None),
+            }
 
     def snapshot(self) -> dict[str, Any]:
         with self.lock:

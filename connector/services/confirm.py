@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from connector.errors import ConnectorError
 from connector.model import Presence, Target
@@ -21,6 +22,8 @@ from connector.store.columns import AnyRow, Connection
 
 # However long the worker or the account stood still, nobody fails on fewer look-ups than these.
 _FEWEST_LOOKS = 3
+# How a target ends, and why.
+End: TypeAlias = tuple[TargetState, str]
 
 
 def confirm(site: Site) -> bool:
@@ -44,48 +47,47 @@ def _confirm_account(site: Site, account: AccountWork) -> bool:
     answers = call_each(list(by_value), ask(account), account.concurrency, site.stop, site.calls_to(account))
     now = site.clock.now()
     is_away = site.is_away(account)
+    ends: dict[End, list[str]] = defaultdict(list)
+    again: dict[datetime, list[str]] = defaultdict(list)
     with site.database.write() as connection:
         unchanged = _lock(connection, rows)
         for target, answer in answers:
             if isinstance(answer, HALTING):
                 site.pause_account(account, answer)
                 continue
+            # Nobody fails because Lytics is away: only what it says, or keeps silent about, of a person counts.
+            may_fail = not (is_away and is_outage(answer))
             for row in by_value[target]:
                 if row.id in unchanged:
-                    # Nobody fails because Lytics is away: only what it says, or keeps silent about, of a person counts.
-                    _take_answer(connection, account, row, answer, now, may_fail=not (is_away and is_outage(answer)))
+                    end = _end_by(account, row, answer, now, may_fail=may_fail)
+                    next_at = next_look(row.looks + 1, now, account.confirming)
+                    (again[next_at] if end is None else ends[end]).append(row.id)
+        _end_all(connection, ends, now)
+        for next_at, ids in again.items():
+            targets.look_again(connection, ids, TargetState.CONFIRMING, next_at)
         settle(site, connection, {row.request_id for row in rows}, now)
     return len(rows) == limit and site.may_ask(account)
 
 
 def _lock(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
     """Return the ids of those rows that are still as they were read before the calls, and keep them so."""
-    requests.lock_all(connection, {row.request_id for row in rows})
+    requests.hold_all(connection, {row.request_id for row in rows})
     return targets.unchanged(connection, rows, TargetState.CONFIRMING)
 
 
-def _take_answer(
-    connection: Connection,
-    account: AccountWork,
-    row: AnyRow,
-    answer: Presence | ConnectorError,
-    now: datetime,
-    *,
-    may_fail: bool,
-) -> None:
-    waited = row.looks + 1 >= _FEWEST_LOOKS and now - row.entered_at >= timedelta(seconds=account.confirm_for_s)
-    old = TargetState.CONFIRMING
+def _end_by(
+    account: AccountWork, row: AnyRow, answer: Presence | ConnectorError, now: datetime, *, may_fail: bool
+) -> End | None:
+    """Return how a target ends by the answer of a look-up; None if it is looked up again."""
     if answer is Presence.ABSENT:
-        new, reason = _absent(row)
-        targets.end(connection, [row.id], old, new, now, reason)
-    elif not (waited and may_fail):
-        targets.look_again(connection, [row.id], old, next_look(row.looks + 1, now, account.confirming))
-    else:
-        reason = "still_present" if answer is Presence.PRESENT else "not_confirmed"
-        targets.end(connection, [row.id], old, TargetState.FAILED, now, reason)
+        return _absent(row)
+    waited = row.looks + 1 >= _FEWEST_LOOKS and now - row.entered_at >= timedelta(seconds=account.confirm_for_s)
+    if not (waited and may_fail):
+        return None
+    return TargetState.FAILED, "still_present" if answer is Presence.PRESENT else "not_confirmed"
 
 
-def _absent(row: AnyRow) -> tuple[TargetState, str]:
+def _absent(row: AnyRow) -> End:
     """Tell a person who was deleted from one whom Lytics never knew."""
     if row.known_before is Presence.PRESENT:
         return TargetState.DELETED, ""
@@ -98,11 +100,17 @@ def _absent(row: AnyRow) -> tuple[TargetState, str]:
 def _confirm_by_counts(site: Site, rows: Sequence[AnyRow]) -> None:
     """The look-up was switched off while targets waited for one: as for later ones, the counts have to do."""
     now = site.clock.now()
+    ends: dict[End, list[str]] = defaultdict(list)
     with site.database.write() as connection:
         unchanged = _lock(connection, rows)
+        sent = {one: targets.values_of_operation(connection, one) for one in {row.operation_id for row in rows}}
         for row in rows:
             if row.id in unchanged:
-                sent = targets.values_of_operation(connection, row.operation_id)
-                new, reason = by_counts(sent, row.requested, row.deleted)
-                targets.end(connection, [row.id], TargetState.CONFIRMING, new, now, reason)
+                ends[by_counts(sent[row.operation_id], row.requested, row.deleted)].append(row.id)
+        _end_all(connection, ends, now)
         settle(site, connection, {row.request_id for row in rows}, now)
+
+
+def _end_all(connection: Connection, ends: Mapping[End, Sequence[str]], now: datetime) -> None:
+    for (new, reason), ids in ends.items():
+        targets.end(connection, ids, TargetState.CONFIRMING, new, now, reason)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connector.errors import Temporary
@@ -17,6 +18,8 @@ from connector.store.columns import AnyRow, Connection
 
 # How often it is said that something waits for a source or an account that is not configured any more.
 _REMIND = timedelta(hours=1)
+# Requests that share the statements and the commit of one transaction. On SQLite a delivery may wait for it.
+_TOGETHER = 50
 
 
 def map_requests(site: Site) -> bool:
@@ -26,10 +29,10 @@ def map_requests(site: Site) -> bool:
     with site.database.read() as connection:
         rows = requests.to_map(connection, digests, site.budgets.map)
     mapped = 0
-    for row in rows:
+    for start in range(0, len(rows), _TOGETHER):
         if site.stop.is_set():
             return False
-        mapped += _map_safely(site, row)
+        mapped += _map_safely(site, rows[start : start + _TOGETHER])
     return mapped > 0 and len(rows) == site.budgets.map
 
 
@@ -45,20 +48,24 @@ def _say_what_is_left_out(site: Site) -> None:
         site.log.warning("request_left_out", **{what: name}, count=number)
 
 
-def _map_safely(site: Site, row: AnyRow) -> bool:
-    """Map one request, and say whether that went well: a defect in one must not keep all others waiting."""
+def _map_safely(site: Site, rows: Sequence[AnyRow]) -> int:
+    """Map requests, and return for how many that went well: a defect in one must not keep all others waiting."""
     try:
         with site.database.write() as connection:
-            state = _map_one(site, connection, row.id, site.clock.now())
+            states = _map_all(site, connection, [row.id for row in rows], site.clock.now())
         site.reached("mapped")
     except Temporary:
         raise
     except Exception as error:  # noqa: BLE001 - the next request is not to blame
-        _say_failed(site, row, error)
-        return False
-    if state is not None:
-        site.log.info("request_mapped", request_id=row.id, source=row.source, state=state)
-    return True
+        if len(rows) > 1:
+            # Nothing is left of this. One by one it shows whose defect it is.
+            return sum(_map_safely(site, [row]) for row in rows)
+        _say_failed(site, rows[0], error)
+        return 0
+    for row in rows:
+        if row.id in states:
+            site.log.info("request_mapped", request_id=row.id, source=row.source, state=states[row.id])
+    return len(rows)
 
 
 def _say_failed(site: Site, row: AnyRow, error: Exception) -> None:
@@ -66,31 +73,49 @@ def _say_failed(site: Site, row: AnyRow, error: Exception) -> None:
     site.log.error("step_failed", step="map", request_id=row.id, error_class=type(error).__name__)
 
 
-def _map_one(site: Site, connection: Connection, request_id: str, now: datetime) -> RequestState | None:
-    """Map one request and return its new state; None if it was finished meanwhile."""
-    row = requests.lock(connection, request_id)
-    if row is None or row.state in FINISHED_REQUESTS:
-        return None
-    source = site.sources[row.source]
-    received = row.state is RequestState.RECEIVED
-    refusal = refusal_of(source.scope, is_test=row.is_test, request_types=row.request_types) if received else ""
-    if refusal:
-        requests.move_request(connection, row, RequestState.REJECTED, now, reason=refusal, finished_at=now)
-        reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal))], now)
-        return RequestState.REJECTED
-    known = identities.of_request(connection, request_id)
-    result = apply_rules(source.rules, [Identity(one.kind, one.value) for one in known])
-    started = _write_mapping(site, connection, row, known, result, now)
-    state = _next_state(row.state, result, started=started)
-    digest = source.rules.digest
-    if state is row.state:
-        requests.note_mapping(connection, request_id, reason=result.hold_reason, mapping_digest=digest)
-    else:
-        requests.move_request(connection, row, state, now, reason=result.hold_reason, mapping_digest=digest)
-    if not reports.has_progress(connection, request_id, row.attempt):
-        reports.owe(connection, [(row, SourceStatus.IN_PROGRESS, comments.in_progress(result))], now)
-    settle(site, connection, [request_id], now)
-    return state
+def _map_all(site: Site, connection: Connection, request_ids: Sequence[str], now: datetime) -> dict[str, RequestState]:
+    """Map requests and return their new states; one that was finished meanwhile has none."""
+    rows = [row for row in requests.lock_all(connection, request_ids) if row.state not in FINISHED_REQUESTS]
+    refused: dict[str, list[AnyRow]] = defaultdict(list)
+    wanted: list[AnyRow] = []
+    for row in rows:
+        scope = site.sources[row.source].scope
+        received = row.state is RequestState.RECEIVED
+        refusal = refusal_of(scope, is_test=row.is_test, request_types=row.request_types) if received else ""
+        (refused[refusal] if refusal else wanted).append(row)
+    states = _apply_all(site, connection, wanted, now)
+    for refusal, those in refused.items():
+        requests.move_requests(connection, those, RequestState.REJECTED, now, reason=refusal, finished_at=now)
+        reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal)) for row in those], now)
+        states |= dict.fromkeys((row.id for row in those), RequestState.REJECTED)
+    return states
+
+
+def _apply_all(site: Site, connection: Connection, rows: Sequence[AnyRow], now: datetime) -> dict[str, RequestState]:
+    """Apply the rules to locked requests, write down what they say, and return the new states."""
+    known = identities.of_requests(connection, [row.id for row in rows])
+    results = {
+        row.id: apply_rules(site.sources[row.source].rules, [Identity(one.kind, one.value) for one in known[row.id]])
+        for row in rows
+    }
+    started = _write_mapping(site, connection, rows, known, results, now)
+    states = {row.id: _next_state(row.state, results[row.id], started=row.id in started) for row in rows}
+    alike: dict[tuple[RequestState, bool, str, str], list[AnyRow]] = defaultdict(list)
+    for row in rows:
+        state, digest = states[row.id], site.sources[row.source].rules.digest
+        alike[state, state is row.state, results[row.id].hold_reason, digest].append(row)
+    for (state, stays, reason, digest), those in alike.items():
+        if stays:
+            requests.note_mapping(connection, those, reason=reason, mapping_digest=digest)
+        else:
+            requests.move_requests(connection, those, state, now, reason=reason, mapping_digest=digest)
+    told = reports.with_progress(connection, rows)
+    owed = [
+        (row, SourceStatus.IN_PROGRESS, comments.in_progress(results[row.id])) for row in rows if row.id not in told
+    ]
+    reports.owe(connection, owed, now)
+    settle(site, connection, [one for one, state in states.items() if state is RequestState.WORKING], now)
+    return states
 
 
 def refusal_of(scope: Scope, *, is_test: bool, request_types: Iterable[str]) -> str:
@@ -109,23 +134,31 @@ def plain(request_type: str) -> str:
 
 
 def _write_mapping(
-    site: Site, connection: Connection, row: AnyRow, known: Sequence[AnyRow], result: MappingResult, now: datetime
-) -> bool:
-    """Write down what each identity became; say whether something of this request was submitted before.
+    site: Site,
+    connection: Connection,
+    rows: Sequence[AnyRow],
+    known: Mapping[str, Sequence[AnyRow]],
+    results: Mapping[str, MappingResult],
+    now: datetime,
+) -> set[str]:
+    """Write down what each identity became; return those requests of which something was submitted before.
 
     Once something was submitted, what was mapped stays mapped as it was: only the others may change.
     """
-    account = site.sources[row.source].account
-    started = not identities.forget_unsubmitted(connection, row.id)
-    new = []
-    for identity, mapped in zip(known, result.mapped, strict=True):
-        if started and identity.state is IdentityState.MAPPED:
-            continue
-        identities.record(connection, identity, mapped)
-        for target in mapped.targets:
-            scope = f"target:{account}:{target.table}:{target.field}"
-            new.append((identity.id, target, site.pseudonymiser.of(scope, target.value)))
-    identities.add_targets(connection, row, account, new, now)
+    started = identities.forget_unsubmitted(connection, [row.id for row in rows])
+    recorded, new = [], []
+    for row in rows:
+        account = site.sources[row.source].account
+        for identity, mapped in zip(known[row.id], results[row.id].mapped, strict=True):
+            if row.id in started and identity.state is IdentityState.MAPPED:
+                continue
+            recorded.append((identity, mapped))
+            for target in mapped.targets:
+                scope = f"target:{account}:{target.table}:{target.field}"
+                value_hash = site.pseudonymiser.of(scope, target.value)
+                new.append(identities.NewTarget(row, identity.id, account, target, value_hash))
+    identities.record(connection, recorded)
+    identities.add_targets(connection, new, now)
     return started
 
 

@@ -20,14 +20,15 @@ def finish(
     requested: int | None,
     deleted: int | None,
     now: datetime,
-) -> None:
-    """Lytics says finished. The look-up has to agree; without one, the counts have to."""
+) -> Sequence[AnyRow]:
+    """Lytics says finished. The look-up has to agree; without one, the counts have to. Return what ended."""
     ids = [one.id for one in members]
     if account.look_up is not LookUp.OFF:
         targets.begin_confirming(connection, ids, now, next_look(0, now, account.confirming))
-        return
+        return ()
     new, reason = by_counts(len({one.value_hash for one in members}), requested, deleted)
     targets.end(connection, ids, TargetState.SUBMITTED, new, now, reason)
+    return members
 
 
 # Why a target counts as fulfilled although nobody looked it up after Lytics had finished.
@@ -53,13 +54,17 @@ def by_counts(sent: int, requested: int | None, deleted: int | None) -> tuple[Ta
 
 def submit_once_more(
     connection: Connection, account: AccountWork, members: Sequence[AnyRow], now: datetime, *, reason: str
-) -> None:
-    """The operation failed or was lost at Lytics: queue its targets again, but only once. Then a person has to know."""
+) -> Sequence[AnyRow]:
+    """The operation failed or was lost at Lytics: queue its targets again, but only once. Then a person has to know.
+
+    Return what ended.
+    """
     again = [one.id for one in members if one.failures == 0]
-    enough = [one.id for one in members if one.failures > 0]
+    enough = [one for one in members if one.failures > 0]
     next_at = now + timedelta(seconds=account.retry.first_s)
     targets.queue_again(connection, again, TargetState.SUBMITTED, now, next_at, reason=reason, failures=1)
-    targets.end(connection, enough, TargetState.SUBMITTED, TargetState.FAILED, now, reason)
+    targets.end(connection, [one.id for one in enough], TargetState.SUBMITTED, TargetState.FAILED, now, reason)
+    return enough
 
 
 def end_at_once(

@@ -60,10 +60,11 @@ def _take_status(
         return
     members = _members(connection, row)
     if finished:
-        operation_end.finish(connection, account, members, requested=status.requested, deleted=status.deleted, now=now)
+        counts = {"requested": status.requested, "deleted": status.deleted}
+        ended = operation_end.finish(connection, account, members, **counts, now=now)
     else:
-        operation_end.submit_once_more(connection, account, members, now, reason="failed_at_lytics")
-    settle(site, connection, {one.request_id for one in members}, now)
+        ended = operation_end.submit_once_more(connection, account, members, now, reason="failed_at_lytics")
+    settle(site, connection, {one.request_id for one in ended}, now)
     site.log.info("operation_ended", account=account.name, operation_id=row.id, state=new, count=len(members))
 
 
@@ -86,13 +87,13 @@ def _take_error(
         return
     if submissions.end_operation(connection, row.id, OperationState.LOST, now):
         members = _members(connection, row)
-        operation_end.submit_once_more(connection, account, members, now, reason="lost_at_lytics")
-        settle(site, connection, {one.request_id for one in members}, now)
+        ended = operation_end.submit_once_more(connection, account, members, now, reason="lost_at_lytics")
+        settle(site, connection, {one.request_id for one in ended}, now)
         site.log.error("operation_lost", account=account.name, operation_id=row.id, count=len(members))
 
 
 def _members(connection: Connection, row: AnyRow) -> Sequence[AnyRow]:
     """Return the targets of an operation that has just ended, their requests locked."""
     members = targets.of_operation(connection, row.id, TargetState.SUBMITTED)
-    requests.lock_all(connection, {one.request_id for one in members})
+    requests.hold_all(connection, {one.request_id for one in members})
     return members

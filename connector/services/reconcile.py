@@ -14,13 +14,10 @@ from connector.errors import ConnectorError, Refused, Temporary
 from connector.model import Batch, RemoteOperation, SubmitAnswer
 from connector.services.remote import HALTING
 from connector.services.site import AccountWork, LookUp, Site
-from connector.services.submit import Attempt, record_answer
+from connector.services.submit import SKEW, Attempt, record_answer
 from connector.states import SubmissionState, TargetState
 from connector.store import submissions, targets
 from connector.store.columns import AnyRow
-
-# Lytics' clock and ours, and those of two workers, may differ by this much when times are compared.
-_SKEW = timedelta(seconds=120)
 
 
 def reconcile(site: Site) -> bool:
@@ -35,7 +32,7 @@ def mark_orphans(site: Site) -> None:
     """Mark every intent that has no answer. Only for whoever alone may submit to these accounts, before it does so."""
     for account in site.accounts.values():
         # Another machine's clock, by which it was intended, may be ahead.
-        _find_orphans(site, account, site.clock.now() + _SKEW)
+        _find_orphans(site, account, site.clock.now() + SKEW)
 
 
 def _find_orphans(site: Site, account: AccountWork, stale: datetime) -> None:
@@ -117,8 +114,8 @@ def _candidates(
     site: Site, account: AccountWork, row: AnyRow, listed: Sequence[RemoteOperation]
 ) -> list[RemoteOperation]:
     """Return the listed operations that may be this call: not followed yet, of its size and of its time."""
-    earliest = row.intended_at - _SKEW
-    latest = row.intended_at + timedelta(seconds=account.stale_intent_s) + _SKEW
+    earliest = row.intended_at - SKEW
+    latest = row.intended_at + timedelta(seconds=account.stale_intent_s) + SKEW
     with site.database.read() as connection:
         known = submissions.known_remote_ids(connection, account.name, [one.remote_id for one in listed])
     return [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 from connector.errors import ConnectorError
 from connector.model import Delivered, Report
 from connector.policy.retry import is_counted, next_try, passes
@@ -11,9 +14,11 @@ from connector.states import ReportState
 from connector.store import reports
 from connector.store.columns import AnyRow
 
-# Reports of one source that are sent at the same time, and written down before the next ones are sent: OneTrust asks
-# for at most five calls per second.
+# Reports of one source that are sent at the same time: OneTrust asks for at most five calls per second.
 _CONCURRENCY = 4
+# Reports that are written down together, before the next ones are sent. A crash before that costs one more reading of
+# each, as the source's state is read first.
+_TOGETHER = 50
 
 _STATE_OF = {
     Delivered.SENT: (ReportState.SENT, ""),
@@ -43,33 +48,40 @@ def _report_source(site: Site, source: SourceWork) -> bool:
         site.reached("reported")
         return delivered
 
-    for start in range(0, len(rows), _CONCURRENCY):
+    for start in range(0, len(rows), _TOGETHER):
         if not site.may_report(source):
             return False
         with site.database.read() as connection:
-            due = reports.still_queued(connection, rows[start : start + _CONCURRENCY])
-        for row, answer in call_each(due, send, _CONCURRENCY, site.stop, site.reports_to(source)):
-            _take_answer(site, source, row, answer)
+            due = reports.still_queued(connection, rows[start : start + _TOGETHER])
+        _take_answers(site, source, call_each(due, send, _CONCURRENCY, site.stop, site.reports_to(source)))
     return len(rows) == limit and site.may_report(source)
 
 
-def _take_answer(site: Site, source: SourceWork, row: AnyRow, answer: Delivered | ConnectorError) -> None:
-    now = site.clock.now()
-    if isinstance(answer, ConnectorError):
-        _take_error(site, source, row, answer)
+def _take_answers(site: Site, source: SourceWork, answers: Sequence[tuple[AnyRow, Delivered | ConnectorError]]) -> None:
+    delivered: dict[Delivered, list[AnyRow]] = defaultdict(list)
+    for row, answer in answers:
+        if isinstance(answer, ConnectorError):
+            _take_error(site, source, row, answer)
+        else:
+            delivered[answer].append(row)
+    if not delivered:
         return
-    state, reason = _STATE_OF[answer]
-    met_another = state is ReportState.CONFLICT
+    now = site.clock.now()
     with site.database.write() as connection:
-        reports.end_report(connection, row.id, state, now, reason)
+        for answer, rows in delivered.items():
+            state, reason = _STATE_OF[answer]
+            reports.end_reports(connection, [row.id for row in rows], state, now, reason)
     site.reached("told")
-    site.log.info(
-        "report_sent" if state is ReportState.SENT else "report_conflict" if met_another else "report_not_wanted",
-        source=source.name,
-        request_id=row.request_id,
-        report_id=row.id,
-        status=row.status,
-    )
+    for answer, rows in delivered.items():
+        sent, met_another = _STATE_OF[answer][0] is ReportState.SENT, answer is Delivered.CONFLICT
+        for row in rows:
+            site.log.info(
+                "report_sent" if sent else "report_conflict" if met_another else "report_not_wanted",
+                source=source.name,
+                request_id=row.request_id,
+                report_id=row.id,
+                status=row.status,
+            )
 
 
 def _take_error(site: Site, source: SourceWork, row: AnyRow, error: ConnectorError) -> None:
@@ -80,7 +92,7 @@ def _take_error(site: Site, source: SourceWork, row: AnyRow, error: ConnectorErr
     is_late = passes(next_at, now, row.due_at)
     with site.database.write() as connection:
         if next_at is None:
-            reports.end_report(connection, row.id, ReportState.DEAD, now, error.code)
+            reports.end_reports(connection, [row.id], ReportState.DEAD, now, error.code)
         else:
             reports.try_again(connection, row.id, next_at, error.code, counted=is_counted(error))
     log = site.log.error if next_at is None or is_late else site.log.warning

@@ -21,6 +21,8 @@ from connector.states import OperationState, SubmissionState, TargetState
 from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
 
+# Lytics' clock and ours, and those of two workers, may differ by this much when times are compared.
+SKEW = timedelta(seconds=120)
 # Rows read per run, in full batches: enough to fill some, few enough to be forgotten soon.
 _BATCHES_PER_RUN = 10
 
@@ -74,7 +76,9 @@ def _must_wait(site: Site, account: AccountWork) -> bool:
         return True
     if account.api.repeat_is_safe:
         return False
-    since = site.clock.now() - timedelta(seconds=account.unknown_wait_s)
+    # However short the wait is set: until then a new call could be taken for the lost one.
+    alike = timedelta(seconds=account.stale_intent_s) + 2 * SKEW
+    since = site.clock.now() - max(timedelta(seconds=account.unknown_wait_s), alike)
     with site.database.read() as connection:
         return submissions.any_open(connection, account.name, since)
 
@@ -169,22 +173,25 @@ def record_answer(
         now=now,
         first_look_at=next_look(0, now, account.polling),
     )
-    requests.lock_all(connection, {one.request_id for one in attempt.members})
-    by_remote_id: dict[str, list[str]] = defaultdict(list)
+    requests.hold_all(connection, {one.request_id for one in attempt.members})
+    by_remote_id: dict[str, list[AnyRow]] = defaultdict(list)
+    ended: set[str] = set()
     for one in attempt.members:
         if one.value in answer.accepted:
-            by_remote_id[answer.accepted[one.value]].append(one.id)
+            by_remote_id[answer.accepted[one.value]].append(one)
         elif one.value in answer.refused:
             reason = answer.refused[one.value]
             targets.end(connection, [one.id], TargetState.SUBMITTING, TargetState.REFUSED, now, reason[:200])
+            ended.add(one.request_id)
         else:
             _queue_again(site, connection, account, [one], now, reason="unconfirmed")
-    for remote_id, ids in by_remote_id.items():
-        operation = operations[remote_id]
+    for remote_id, members in by_remote_id.items():
+        operation, ids = operations[remote_id], [one.id for one in members]
         targets.begin_following(connection, ids, operation.id, now)
         if operation.state is not OperationState.RUNNING:
             end_at_once(connection, account, operation, ids, now)
-    settle(site, connection, {one.request_id for one in attempt.members}, now)
+            ended |= {one.request_id for one in members}
+    settle(site, connection, ended, now)
 
 
 def _queue_again(
@@ -279,6 +286,6 @@ def _refuse(site: Site, attempt: Attempt, error: ConnectorError) -> None:
         if submissions.end_submission(
             connection, attempt.submission_id, SubmissionState.REFUSED, now, reason=error.code
         ):
-            requests.lock_all(connection, {one.request_id for one in attempt.members})
+            requests.hold_all(connection, {one.request_id for one in attempt.members})
             targets.end(connection, attempt.ids, TargetState.SUBMITTING, TargetState.REFUSED, now, error.code)
             settle(site, connection, {one.request_id for one in attempt.members}, now)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
 
 from connector.ids import new_id
 from connector.model import Mapped, Target
@@ -15,69 +16,82 @@ from connector.store.columns import AnyRow
 from connector.store.moves import parts
 from connector.store.tables import identities, targets
 
-
-def of_request(connection: Connection, request_id: str) -> Sequence[AnyRow]:
-    """Return a request's identities, those of earlier deliveries first."""
-    return connection.execute(
-        select(identities).where(identities.c.request_id == request_id).order_by(identities.c.id)
-    ).all()
+_ADD_TARGET = insert(targets)
 
 
-def forget_unsubmitted(connection: Connection, request_id: str) -> bool:
-    """Drop the targets of a locked request of which none was part of a call in this attempt; say whether that was so.
+@dataclass(frozen=True, slots=True)
+class NewTarget:
+    """A target of a locked request, as the rules made it, with the keyed hash of its table, field and value."""
 
-    The lock on the request keeps its targets from being taken into a call meanwhile.
+    request: AnyRow
+    identity_id: str
+    account: str
+    target: Target
+    value_hash: str
+
+
+def of_requests(connection: Connection, request_ids: Collection[str]) -> Mapping[str, Sequence[AnyRow]]:
+    """Return the identities of requests, those of earlier deliveries first."""
+    found: dict[str, list[AnyRow]] = {one: [] for one in request_ids}
+    for part in parts(request_ids):
+        rows = connection.execute(select(identities).where(identities.c.request_id.in_(part)).order_by(identities.c.id))
+        for row in rows:
+            found[row.request_id].append(row)
+    return found
+
+
+def forget_unsubmitted(connection: Connection, request_ids: Collection[str]) -> set[str]:
+    """Drop the targets of locked requests, except where one was part of a call in this attempt; return those requests.
+
+    The lock on a request keeps its targets from being taken into a call meanwhile.
     """
-    started = connection.scalar(
-        select(func.count())
-        .select_from(targets)
-        .where(targets.c.request_id == request_id, or_(targets.c.state != TargetState.QUEUED, targets.c.tries > 0))
-    )
-    if started:
-        return False
-    connection.execute(delete(targets).where(targets.c.request_id == request_id))
-    return True
+    was_sent = case((or_(targets.c.state != TargetState.QUEUED, targets.c.tries > 0), 1), else_=0)
+    started: dict[str, bool] = {}
+    for part in parts(request_ids):
+        rows = connection.execute(
+            select(targets.c.request_id, func.max(was_sent))
+            .where(targets.c.request_id.in_(part))
+            .group_by(targets.c.request_id)
+        )
+        started |= {request_id: bool(sent) for request_id, sent in rows}
+    for part in parts([one for one, sent in started.items() if not sent]):
+        connection.execute(delete(targets).where(targets.c.request_id.in_(part)))
+    return {one for one, sent in started.items() if sent}
 
 
-def record(connection: Connection, row: AnyRow, result: Mapped) -> None:
-    """Write down what became of one identity."""
-    if row.state is not result.state:
-        check_move(row.state, result.state)
-    connection.execute(
-        update(identities).where(identities.c.id == row.id).values(state=result.state, reason=result.reason)
-    )
+def record(connection: Connection, results: Sequence[tuple[AnyRow, Mapped]]) -> None:
+    """Write down what became of identities."""
+    alike: dict[tuple[IdentityState, str], list[str]] = defaultdict(list)
+    for row, result in results:
+        if row.state is not result.state:
+            check_move(row.state, result.state)
+        alike[result.state, result.reason].append(row.id)
+    for (state, reason), ids in alike.items():
+        for part in parts(ids):
+            connection.execute(update(identities).where(identities.c.id.in_(part)).values(state=state, reason=reason))
 
 
-def add_targets(
-    connection: Connection, request: AnyRow, account: str, new: Sequence[tuple[str, Target, str]], now: datetime
-) -> None:
-    """Queue targets of a request.
-
-    Args:
-        new: (identity id, target, keyed hash of table, field and value).
-    """
-    if not new:
-        return
-    connection.execute(
-        insert(targets),
-        [
-            {
-                "id": new_id(now),
-                "request_id": request.id,
-                "identity_id": identity_id,
-                "account": account,
-                "lytics_table": target.table,
-                "field": target.field,
-                "value": target.value,
-                "value_hash": value_hash,
-                "state": TargetState.QUEUED,
-                "due_at": request.due_at,
-                "next_at": now,
-                "entered_at": now,
-            }
-            for identity_id, target, value_hash in new
-        ],
-    )
+def add_targets(connection: Connection, new: Sequence[NewTarget], now: datetime) -> None:
+    """Queue targets."""
+    rows = [
+        {
+            "id": new_id(now),
+            "request_id": one.request.id,
+            "identity_id": one.identity_id,
+            "account": one.account,
+            "lytics_table": one.target.table,
+            "field": one.target.field,
+            "value": one.target.value,
+            "value_hash": one.value_hash,
+            "state": TargetState.QUEUED,
+            "due_at": one.request.due_at,
+            "next_at": now,
+            "entered_at": now,
+        }
+        for one in new
+    ]
+    if rows:
+        connection.execute(_ADD_TARGET, rows)
 
 
 def count_states(

@@ -14,6 +14,8 @@ from connector.store.columns import AnyRow
 from connector.store.moves import move, parts, still
 from connector.store.tables import reports, requests
 
+_ADD = insert(reports)
+
 
 def owe(connection: Connection, owed: Sequence[tuple[AnyRow, SourceStatus, str]], now: datetime) -> None:
     """Put reports into the outbox. Each makes those of the same request that were not sent yet pointless.
@@ -38,19 +40,21 @@ def owe(connection: Connection, owed: Sequence[tuple[AnyRow, SourceStatus, str]]
         for request, status, comment in owed
     ]
     if rows:
-        connection.execute(insert(reports), rows)
+        connection.execute(_ADD, rows)
 
 
-def has_progress(connection: Connection, request_id: str, attempt: int) -> bool:
-    """Say whether this attempt's progress report was written before."""
-    return (
-        connection.execute(
-            select(reports.c.id).where(
-                reports.c.request_id == request_id, reports.c.attempt == attempt, reports.c.final.is_(False)
+def with_progress(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
+    """Return the ids of those of the requests for whose present attempt a progress report was written before."""
+    attempts = {one.id: one.attempt for one in rows}
+    found: set[str] = set()
+    for part in parts(attempts):
+        written = connection.execute(
+            select(reports.c.request_id, reports.c.attempt).where(
+                reports.c.request_id.in_(part), reports.c.final.is_(False)
             )
-        ).first()
-        is not None
-    )
+        )
+        found |= {request_id for request_id, attempt in written if attempts[request_id] == attempt}
+    return found
 
 
 def to_send(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
@@ -81,21 +85,10 @@ def supersede(connection: Connection, request_ids: Collection[str], now: datetim
             move(connection, reports, ids, old, ReportState.SUPERSEDED, ended_at=now)
 
 
-def end_report(connection: Connection, report_id: str, new: ReportState, now: datetime, reason: str = "") -> bool:
-    """End a report; False if it was superseded meanwhile."""
-    return (
-        move(
-            connection,
-            reports,
-            [report_id],
-            ReportState.QUEUED,
-            new,
-            ended_at=now,
-            reason=reason,
-            tries=reports.c.tries + 1,
-        )
-        == 1
-    )
+def end_reports(connection: Connection, ids: Collection[str], new: ReportState, now: datetime, reason: str = "") -> int:
+    """End reports; return how many: one that was superseded meanwhile is left alone."""
+    tries = reports.c.tries + 1
+    return move(connection, reports, ids, ReportState.QUEUED, new, ended_at=now, reason=reason, tries=tries)
 
 
 def try_again(connection: Connection, report_id: str, next_at: datetime, reason: str, *, counted: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, tuple_, update
+from sqlalchemy import Column, Connection, Select, bindparam, insert, select, text, tuple_, update
 
 from connector.ids import new_id
 from connector.private import Private
@@ -39,6 +40,17 @@ _HASHES_OF = select(identities.c.value_hash).where(identities.c.request_id == bi
 _NOT_MAPPED = text("mapping_digest = ''")
 _HELD = text("state = 'held'")
 _MAPPED_BEFORE = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)
+# What steps decide by; the rest is of use to nobody but the source.
+_DECIDING = (
+    requests.c.id,
+    requests.c.source,
+    requests.c.state,
+    requests.c.attempt,
+    requests.c.request_types,
+    requests.c.is_test,
+    requests.c.received_at,
+    requests.c.due_at,
+)
 _ADD_IDENTITY = insert(identities)
 _ADD_HISTORY = insert(history)
 
@@ -109,25 +121,34 @@ def move_request(
     return True
 
 
+def move_requests(
+    connection: Connection, rows: Sequence[AnyRow], new: RequestState, now: datetime, *, reason: str = "", **values: Any
+) -> None:
+    """Move locked requests, each from the state in its row, and write the moves into their history."""
+    by_state: dict[RequestState, list[str]] = defaultdict(list)
+    for row in rows:
+        by_state[row.state].append(row.id)
+    for old, ids in by_state.items():
+        move(connection, requests, ids, old, new, reason=reason, **values)
+    _remember(connection, [(row.id, row.attempt) for row in rows], now, new, reason)
+
+
 def begin_work(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> None:
     """Move those of the locked requests that are queued to working: the first of their targets goes to Lytics."""
-    queued = [row for row in rows if row.state is RequestState.QUEUED]
-    move(connection, requests, [row.id for row in queued], RequestState.QUEUED, RequestState.WORKING, reason="")
-    _remember(connection, [(row.id, row.attempt) for row in queued], now, RequestState.WORKING, "")
+    move_requests(connection, [row for row in rows if row.state is RequestState.QUEUED], RequestState.WORKING, now)
 
 
 def finish(connection: Connection, rows: Sequence[AnyRow], new: RequestState, now: datetime) -> None:
     """End locked requests that are with Lytics, and write the moves into their history."""
-    ids = [row.id for row in rows]
-    move(connection, requests, ids, RequestState.WORKING, new, reason="", finished_at=now)
-    _remember(connection, [(row.id, row.attempt) for row in rows], now, new, "")
+    move_requests(connection, rows, new, now, finished_at=now)
 
 
-def note_mapping(connection: Connection, request_id: str, *, reason: str, mapping_digest: str) -> None:
-    """Write down under which rules a request was mapped, when its state did not change."""
-    connection.execute(
-        update(requests).where(requests.c.id == request_id).values(reason=reason, mapping_digest=mapping_digest)
-    )
+def note_mapping(connection: Connection, rows: Sequence[AnyRow], *, reason: str, mapping_digest: str) -> None:
+    """Write down under which rules locked requests were mapped whose state did not change."""
+    for part in parts([row.id for row in rows]):
+        connection.execute(
+            update(requests).where(requests.c.id.in_(part)).values(reason=reason, mapping_digest=mapping_digest)
+        )
 
 
 def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "") -> bool:
@@ -184,11 +205,6 @@ def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Se
     return sorted(found.values(), key=lambda row: (row.due_at, row.id))[:limit]
 
 
-def lock(connection: Connection, request_id: str) -> AnyRow | None:
-    """Return the request row, locked for this transaction where the database can; None if there is none."""
-    return connection.execute(select(requests).where(requests.c.id == request_id).with_for_update()).one_or_none()
-
-
 def lock_known(connection: Connection, keys: Collection[tuple[str, str]]) -> None:
     """Lock the requests that are there, given by (source, request key), in the order of their ids.
 
@@ -201,11 +217,21 @@ def lock_known(connection: Connection, keys: Collection[tuple[str, str]]) -> Non
 
 def lock_all(connection: Connection, request_ids: Collection[str]) -> list[AnyRow]:
     """Return request rows, locked for this transaction in the order of their ids. Call it before touching targets."""
-    rows: list[AnyRow] = []
-    for part in parts(set(request_ids)):
-        statement = select(requests).where(requests.c.id.in_(part)).order_by(requests.c.id).with_for_update()
-        rows += connection.execute(statement).all()
-    return rows
+    return [row for part in parts(set(request_ids)) for row in connection.execute(_locking(part, _DECIDING))]
+
+
+def hold_all(connection: Connection, request_ids: Collection[str]) -> None:
+    """Lock requests like `lock_all`, where nothing of them is needed.
+
+    SQLite has one writer at a time, and needs no locks.
+    """
+    if connection.dialect.name != "sqlite":
+        for part in parts(set(request_ids)):
+            connection.execute(_locking(part, (requests.c.id,))).all()
+
+
+def _locking(part: Sequence[str], columns: Sequence[Column[Any]]) -> Select[Any]:
+    return select(*columns).where(requests.c.id.in_(part)).order_by(requests.c.id).with_for_update()
 
 
 def _remember(

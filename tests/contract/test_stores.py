@@ -311,7 +311,7 @@ class TestValues:
         with database.write() as connection:
             row, _ = requests.find_or_insert(connection, request_row(), START)
             requests.add_identities(connection, row.id, [requests.NewIdentity("k", Private(value), "h")], START)
-            (found,) = identities.of_request(connection, row.id)
+            (found,) = identities.of_requests(connection, [row.id])[row.id]
         assert found.value == Private(value)
         assert "Zo" not in repr(found)
 

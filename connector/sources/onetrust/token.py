@@ -102,6 +102,9 @@ def _error(answer: Answer) -> ConnectorError:
         return Misconfigured(Code.REMOTE_NAME_UNKNOWN, f"{told}; check the host")
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Temporary(Code.REMOTE_FAULT, told)
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        # A success without a token, as a gateway in between may answer: it refuses no report.
+        return Temporary(Code.REMOTE_ANSWER_UNREADABLE, told)
     return Refused(Code.REMOTE_REFUSED, told)
 
 

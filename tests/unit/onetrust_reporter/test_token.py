@@ -90,6 +90,7 @@ def test_threads_that_come_together_fetch_one_token(tenant, http):
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
+        (202, Temporary, Code.REMOTE_ANSWER_UNREADABLE),
         (400, Misconfigured, Code.TOKEN_REFUSED),
         (401, Misconfigured, Code.TOKEN_REFUSED),
         (403, Misconfigured, Code.PERMISSION_MISSING),

@@ -198,6 +198,6 @@ class TestDefects:
             raise RuntimeError
 
         bench.deliver()
-        monkeypatch.setattr(requests, "move_request", broken)
+        monkeypatch.setattr(requests, "move_requests", broken)
         bench.pass_time(seconds=1)
         assert (bench.state(), bench.target_states()) == ("received", [])

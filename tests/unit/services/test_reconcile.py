@@ -9,7 +9,10 @@ import pytest
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, NotFound, RateLimited, Refused, Temporary
 from connector.model import RemoteState, RemoteStatus
+from connector.services.look_up import look_up_before
+from connector.services.map import map_requests
 from connector.services.site import LookUp
+from connector.services.submit import submit
 from connector.store.tables import submissions
 from tests.support.site import START, Bench
 from tests.support.stand_ins import Killed
@@ -166,6 +169,27 @@ class TestAbsent:
         assert ends(bench) == [("unknown", "caller_lost")]
         bench.run_to_end(15)
         assert ends(bench) == [("abandoned", "absent_from_recent_list"), ("accepted", "")]
+
+    def test_no_call_is_made_meanwhile_that_could_be_taken_for_the_lost_one_however_short_the_wait(
+        self, bench: Bench
+    ) -> None:
+        bench.with_account(unknown_wait_s=1.0)
+        bench.knows("s1@example.com", "s2@example.com")
+        bench.lytics.errors = [Killed()]
+        bench.deliver("s1")
+        with pytest.raises(Killed):
+            bench.pass_time(seconds=1)
+        bench.starts_again()
+        # Its outcome is still to be looked into when the next one is due. Were that one's answer lost as well, nobody
+        # could say whose call it is that Lytics lists.
+        bench.deliver("s2")
+        for step in (map_requests, look_up_before, submit):
+            bench.clock.advance(seconds=2)
+            step(bench.site)
+        assert bench.lytics.calls == []
+        bench.run_to_end()
+        assert [bench.state("s1"), bench.state("s2")] == ["completed", "completed"]
+        assert bench.lytics.submitted() == {"s1@example.com": 1, "s2@example.com": 1}
 
 
 class TestOtherApi:
