@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final, Protocol
 
 import click
 from rich.console import Console, RenderableType
 
-from bench import accept, growth, pipeline, verify
+from bench import accept, drain, drained, growth, pipeline, soak, through, throughput, verify
 from bench.peers import measure as peers
 from bench.stage import BenchError
 from connector.errors import ConnectorError
@@ -33,6 +35,9 @@ _WIDTH: Final = 120
 _ACCEPT: Final = accept.Plan()
 _PIPELINE: Final = pipeline.Plan()
 _PEERS: Final = peers.Plan()
+_SOAK: Final = soak.Plan()
+_THROUGH: Final = through.Plan()
+_DRAIN: Final = drained.Plan()
 _as_json = click.option("--json", "machine", is_flag=True, help="Print the figures as JSON.")
 _unpinned = click.option("--unpinned", is_flag=True, help="Leave the choice of cores to the system.")
 
@@ -124,6 +129,26 @@ def growth_command(identities: int, machine: bool) -> None:
     _show(machine, growth=lambda: growth.measure(growth.Plan(identities)))
 
 
+@main.command("throughput")
+@click.option("--callbacks", type=click.IntRange(1), default=_THROUGH.callbacks, show_default=True)
+@click.option("--connections", type=click.IntRange(1), default=_THROUGH.connections, show_default=True)
+@click.option("--faults", type=click.FloatRange(0, 0.5), default=_THROUGH.faults, help="Share of calls that fail.")
+@_as_json
+def throughput_command(callbacks: int, connections: int, faults: float, machine: bool) -> None:
+    """Callbacks through two receivers and two workers on PostgreSQL, from the first to the last report, with faults."""
+    plan = through.Plan(callbacks, connections, faults)
+    _show(machine, throughput=lambda: throughput.measure(plan))
+
+
+@main.command("drain")
+@click.option("--identities", type=click.IntRange(drained.LEAST), default=_DRAIN.identities, show_default=True)
+@click.option("--window", type=click.FloatRange(2), default=_DRAIN.window_s, help="Seconds at each of two limits.")
+@_as_json
+def drain_command(identities: int, window: float, machine: bool) -> None:
+    """A million identities carried to their end by one worker: its memory, its cost, and who is the bound."""
+    _show(machine, drain=lambda: drain.measure(drained.Plan(identities, window_s=window)))
+
+
 @main.command("verify")
 @click.argument("names", nargs=-1)
 @click.option("--rounds", type=click.IntRange(1), default=verify.Plan().rounds, show_default=True)
@@ -133,7 +158,29 @@ def verify_command(names: tuple[str, ...], rounds: int, machine: bool) -> None:
     _show(machine, verify=lambda: verify.measure(verify.Plan(rounds, names)))
 
 
-def _show(machine: bool, **measurements: Callable[[], Measured]) -> None:
+@main.command("soak")
+@click.option("--store", type=click.Choice(soak.STORES), default=_SOAK.store, show_default=True)
+@click.option("--kills", type=click.IntRange(1), default=_SOAK.kills, show_default=True)
+@click.option(
+    "--every",
+    type=click.FloatRange(0.1),
+    default=_SOAK.every_s,
+    show_default=True,
+    help="Mean seconds between two kills.",
+)
+@click.option("--rate", type=click.FloatRange(0.1), default=_SOAK.rate, show_default=True, help="Callbacks a second.")
+@click.option("--api", type=click.Choice(soak.APIS), default=_SOAK.deletion_api, show_default=True)
+@click.option("--seed", type=click.IntRange(0), help="Of all random choices; another one each time if not given.")
+@_as_json
+def soak_command(store: str, kills: int, every: float, rate: float, api: str, seed: int | None, machine: bool) -> None:
+    """Kill receivers and workers at random moments under load, then look whether anything was lost or done twice."""
+    seed = random.randrange(1_000_000) if seed is None else seed
+    click.echo(f"seed {seed}", err=True)
+    plan = soak.Plan(kills, store, api, seed, every, rate)
+    _show(machine, has_bar=True, soak=lambda: soak.measure(plan))
+
+
+def _show(machine: bool, *, has_bar: bool = False, **measurements: Callable[[], Measured]) -> None:
     """Measure, print, and exit with status 1 if something measured did not do its work."""
     console = Console(stderr=machine)
     if not console.is_terminal:
@@ -142,7 +189,7 @@ def _show(machine: bool, **measurements: Callable[[], Measured]) -> None:
     complaints: list[str] = []
     for name, measure in measurements.items():
         try:
-            with console.status(f"measuring: {name}"):
+            with nullcontext() if has_bar else console.status(f"measuring: {name}"):
                 result = measure()
         except (BenchError, ConnectorError) as error:
             complaints.append(f"{name}: {error}")

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, text
 # Targets of one bulk call.
 BATCH: Final = 100
 _PER_CALL: Final = ("submissions", "operations")
+# Of these there is a row for each identity or for a number of them; of all others for each request.
+_PER_IDENTITY: Final = ("identities", "targets", *_PER_CALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +45,24 @@ def pile_up(
     account: str,
     digest: str,
     batch: int = BATCH,
+    each: int = 1,
 ) -> None:
-    """Insert requests that have come as far as `stage`, one identity each.
+    """Insert requests that have come as far as `stage`.
 
     Args:
         first: the number of the first; what was piled up before has smaller ones.
         digest: of the present mapping rules.
+        each: identities of one request: an e-mail address, and then loyalty ids.
     """
-    names = {"source": source, "account": account, "digest": digest, "first": first, "last": first + number - 1}
+    names = {"source": source, "account": account, "digest": digest}
     tables = ["requests", "deliveries", "replays", "identities", "history"]
     tables += [*_PER_CALL] if stage.operation else []
     tables += [one for one, wanted in (("targets", stage.target), ("reports", stage.report)) if wanted]
     for table in tables:
         step = batch if table in _PER_CALL else 1
-        columns = _columns(table, stage, batch)
+        rows = each if table in _PER_IDENTITY else 1
+        names |= {"first": (first - 1) * rows + 1, "last": (first + number - 1) * rows}
+        columns = _columns(table, stage, batch, each)
         statement = (
             f"WITH RECURSIVE n(i) AS (SELECT CAST(:first AS INTEGER) UNION ALL SELECT i + {step} FROM n "
             f"WHERE i + {step} <= CAST(:last AS INTEGER)) "
@@ -84,9 +90,13 @@ def _number(digits: int, of: str = "i") -> str:
     return f"substr('{'0' * digits}', 1, {digits} - length(CAST({of} AS TEXT))) || {of}"
 
 
-def _columns(table: str, stage: Stage, batch: int) -> dict[str, str]:
-    """Return the SQL of each column; `i` is the number of the request."""
+def _columns(table: str, stage: Stage, batch: int, each: int) -> dict[str, str]:
+    """Return the SQL of each column; `i` is the number of the row."""
     own = _number(32)
+    # The first identity of a request is an e-mail address.
+    is_email = f"(i - 1) % {each} = 0"
+    value = f"CASE WHEN {is_email} THEN 'p' || i || '@example.com' ELSE 'L' || i END"
+    owner = _number(32, f"((i - 1) / {each} + 1)")
     call = _number(32, f"(i - (i - CAST(:first AS INTEGER)) % {batch})")
     started = stage.operation != ""
     ended = stage.request == "completed"
@@ -127,9 +137,9 @@ def _columns(table: str, stage: Stage, batch: int) -> dict[str, str]:
         },
         "identities": {
             "id": own,
-            "request_id": own,
-            "kind": "'email'",
-            "value": "'p' || i || '@example.com'",
+            "request_id": owner,
+            "kind": f"CASE WHEN {is_email} THEN 'email' ELSE 'Loyalty ID' END",
+            "value": value,
             "value_hash": _number(64),
             "state": f"'{stage.identity}'",
             "reason": "''",
@@ -164,12 +174,12 @@ def _columns(table: str, stage: Stage, batch: int) -> dict[str, str]:
         },
         "targets": {
             "id": own,
-            "request_id": own,
+            "request_id": owner,
             "identity_id": own,
             "account": ":account",
             "lytics_table": "'user'",
-            "field": "'email'",
-            "value": "'p' || i || '@example.com'",
+            "field": f"CASE WHEN {is_email} THEN 'email' ELSE 'loyalty_id' END",
+            "value": value,
             "value_hash": _number(64),
             "state": f"'{stage.target}'",
             "reason": "''",

@@ -31,24 +31,32 @@ class Callbacks:
     def bodies(self, number: int) -> Iterator[bytes]:
         for _ in range(number):
             self.made += 1
-            yield self._body()
+            yield self._body(self.made)
 
     def requests(self, number: int) -> list[bytes]:
         """Return whole HTTP requests, signed now."""
         now = datetime.now(UTC)
         return [self._request(body, now) for body in self.bodies(number)]
 
+    def request(self, number: int) -> bytes:
+        """Return the whole HTTP request of the callback with this number, signed now; its body is always the same."""
+        return self._request(self._body(number), datetime.now(UTC))
+
+    def subtask_id(self, number: int) -> str:
+        """Return the subtask that a callback is about."""
+        return f"{self.series:08x}-0000-4000-9000-{number:012x}"
+
     def person(self, number: int) -> tuple[str, str]:
         """Return e-mail address and loyalty id of a callback's person."""
         return f"person-{self.series}-{number:07d}@example.com", f"L{self.series:03d}{number:07d}"
 
-    def _body(self) -> bytes:
-        email, loyalty_id = self.person(self.made)
+    def _body(self, number: int) -> bytes:
+        email, loyalty_id = self.person(number)
         said = {
             "schema": "consent-connector/v1",
             "event": "dsar.subtask.created",
-            "eventId": f"{self.series:08x}-0000-4000-8000-{self.made:012x}",
-            "subTaskId": f"{self.series:08x}-0000-4000-9000-{self.made:012x}",
+            "eventId": f"{self.series:08x}-0000-4000-8000-{number:012x}",
+            "subTaskId": self.subtask_id(number),
             "requestTypes": ["Data Deletion"],
             "countryCode": "DE",
             "identifiers": {"Email Address": email, "Loyalty ID": loyalty_id, "First name": "Ana"},

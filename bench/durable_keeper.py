@@ -17,4 +17,4 @@ if __name__ == "__main__":
     spec.loader.exec_module(keeper)
     keeper.SETTINGS.update(fsync="on", full_page_writes="on", synchronous_commit="on", shared_buffers="128MB")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    keeper.main(Path(sys.argv[1]))
+    keeper.main(Path(sys.argv[1]), sys.argv[2:])

@@ -79,7 +79,7 @@ def run(
                 raise BenchError(f"no answer for {_PATIENCE_S:g} s")
             for key, _ in ready:
                 try:
-                    answer = _read(key.fileobj, key.data)
+                    answer = read_answer(key.fileobj, key.data)
                     if answer is None:
                         continue
                     now = time.perf_counter()
@@ -123,7 +123,7 @@ def run_at(port: int, requests: Sequence[bytes], connections: int, rate: float) 
                 break
             wait = _PATIENCE_S if over or not free else max(0.0, began + sent / rate - now)
             for key in _ready(selector, wait, empty=not over and bool(free)):
-                if (answer := _read(key.fileobj, key.data)) is not None:
+                if (answer := read_answer(key.fileobj, key.data)) is not None:
                     seen.taken_s.append(time.perf_counter() - key.data.since)
                     seen.answers.append(answer)
                     free.append(key)
@@ -132,7 +132,7 @@ def run_at(port: int, requests: Sequence[bytes], connections: int, rate: float) 
 
 
 @dataclass(slots=True)
-class _Line:
+class Line:
     """One connection's state."""
 
     since: float = 0.0
@@ -140,7 +140,7 @@ class _Line:
     waits: bool = False
 
 
-def _send(connection: Any, line: _Line, left: Iterator[bytes]) -> int:
+def _send(connection: Any, line: Line, left: Iterator[bytes]) -> int:
     request = next(left, None)
     if request is None:
         return 0
@@ -161,7 +161,7 @@ def _ready(selector: Any, seconds: float, *, empty: bool) -> list[selectors.Sele
     return []
 
 
-def _read(connection: Any, line: _Line) -> bytes | None:
+def read_answer(connection: Any, line: Line) -> bytes | None:
     """Return the answer once it is whole."""
     piece = connection.recv(65_536)
     if not piece:
@@ -197,7 +197,7 @@ def _connected(port: int, number: int) -> Iterator[selectors.BaseSelector]:
         try:
             for one in lines:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                selector.register(one, selectors.EVENT_READ, _Line())
+                selector.register(one, selectors.EVENT_READ, Line())
             yield selector
         finally:
             for one in lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections import Counter
@@ -44,7 +43,7 @@ _START_S: Final = 60.0
 _CHUNK: Final = 200
 _STATE: Final = "/_sandbox/state"
 # Every wait that a real set-up has on purpose is as short as the configuration allows; limits are out of the way.
-_WITHOUT_WAITS: Final[dict[str, str | float]] = {
+WITHOUT_WAITS: Final[dict[str, str | float]] = {
     "engine__tick_s": 0.05,
     "accounts__main__requests_per_second": 1000,
     "accounts__main__batch_wait_s": 0.2,
@@ -172,7 +171,7 @@ def _context(plan: Plan, fakes: Fakes, file: Path) -> Context:
         "accounts__main__deletion_api": plan.deletion_api,
         "sources__onetrust__report__base_url": f"http://127.0.0.1:{fakes.onetrust.port}",
     }
-    return stage.context_with(**_WITHOUT_WAITS, **settings)
+    return stage.context_with(**WITHOUT_WAITS, **settings)
 
 
 @contextmanager
@@ -273,9 +272,9 @@ def _bare(plan: Plan, context: Context, fakes: Fakes, series: int) -> tuple[list
         _REPORT_CONCURRENCY,
         account.batch_max_values,
     )
-    spent, began = _own_cpu_s(), time.perf_counter()
+    spent, began = stage.own_cpu_s(), time.perf_counter()
     loop.run(people)
-    elapsed, spent = time.perf_counter() - began, _own_cpu_s() - spent
+    elapsed, spent = time.perf_counter() - began, stage.own_cpu_s() - spent
     identities = sum(len(one.identities) for one in people)
     return people, {
         "per_second": identities / elapsed,
@@ -286,8 +285,3 @@ def _bare(plan: Plan, context: Context, fakes: Fakes, series: int) -> tuple[list
 
 def _lytics_line(fakes: Fakes, account: AccountSettings) -> Line:
     return Line(fakes.lytics.port, {"Authorization": account.token.reveal()})
-
-
-def _own_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -25,7 +26,7 @@ ROOT: Final = Path(__file__).parents[1]
 CONFIG: Final = ROOT / "config" / "connector.toml"
 SOURCE: Final = "onetrust"
 _START_S: Final = 60.0
-_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class BenchError(Exception):
@@ -135,7 +136,7 @@ class Process:
             if int(fields[3]) == self.child.pid:
                 found = True
                 ticks += int(fields[11]) + int(fields[12])
-        return ticks / _TICKS_PER_S if found else None
+        return ticks / TICKS_PER_S if found else None
 
     def tail(self) -> str:
         return " | ".join(self.log.read_text(errors="replace").splitlines()[-5:])
@@ -148,12 +149,17 @@ def process(
     log: Path,
     cores: frozenset[int] | None,
     extra: Mapping[str, str] | None = None,
+    output: Path | None = None,
 ) -> Iterator[Process]:
-    """Run a command of the product while the context lasts, with `extra` in its environment."""
+    """Run a command of the product while the context lasts, with `extra` in its environment.
+
+    Args:
+        output: where its standard output goes, if not into the log.
+    """
     environment = {**context.environment, "PYTHONPATH": str(ROOT), **(extra or {})}
-    with log.open("ab") as output, on_cores(cores):
+    with log.open("ab") as errors, (output or log).open("ab") as written, on_cores(cores):
         child = subprocess.Popen(
-            command, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
+            command, env=environment, cwd=ROOT, stdout=written, stderr=errors, start_new_session=True
         )
     try:
         yield Process(child, log)
@@ -178,6 +184,12 @@ def until_answered(port: int, path: str, running: Process) -> None:
             pass
         time.sleep(0.05)
     raise BenchError(f"a process did not come up: {running.tail()}")
+
+
+def own_cpu_s() -> float:
+    """Return the processor time of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def sync_ms(place: Path, times: int = 100) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,14 +16,23 @@ from bench import accept, load, stage, verify
 from bench.callbacks import BODY_BYTES, Callbacks
 from bench.figures import Comparison, Quantity, percentile
 from bench.stage import BenchError, server_command
+from tests.support.postgres import Unavailable, missing, program_folders
 
 ROOT = Path(__file__).parents[2]
 THREADS = {"granian": "--blocking-threads", "gunicorn": "--threads"}
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+def bench(*arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    # The suite's PostgreSQL keeps nothing, which a measurement refuses: it starts one of its own.
+    environment = {name: one for name, one in os.environ.items() if name != "CONNECTOR_TEST_DATABASE_URL"}
     return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
     )
 
 
@@ -43,6 +53,35 @@ def test_the_pipeline_is_measured_until_every_request_is_reported() -> None:
     assert done.returncode == 0, done.stderr
     assert "identities per second" in done.stdout
     assert "ours ÷ floor" in done.stdout
+
+
+@pytest.mark.soak
+@pytest.mark.process
+@pytest.mark.postgres
+def test_callbacks_go_through_the_whole_system_although_remote_calls_fail() -> None:
+    if not program_folders():
+        missing(Unavailable("its programs are not installed"))
+    done = bench("throughput", "--callbacks", "60", "--connections", "8", "--json", timeout_s=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(done.stdout)["throughput"]
+    assert figures["statuses"]["202"] == 60
+    assert figures["faults"] > 0
+    assert figures["ended_per_second"] > 0
+
+
+@pytest.mark.soak
+@pytest.mark.process
+def test_a_queue_is_drained_and_nobody_is_submitted_or_reported_twice() -> None:
+    done = bench("drain", "--identities", "10000", "--window", "3", "--json", timeout_s=180)
+    figures = json.loads(done.stdout)["drain"]
+    # Whether figures of so small a queue are good means nothing.
+    assert not [
+        one for one in figures["complaints"] if not one.startswith(("memory", "an identity", "lytics", "onetrust"))
+    ]
+    assert [one["allowed_per_second"] for one in figures["windows"]] == [5.0, 1000.0, None]
+    assert all(one["refused"] == 0 for one in figures["windows"])
+    assert list(figures["peak_mb"]) == ["10%", "50%", "100%"]
+    assert set(figures["steps_us"]) == {"map", "look_up", "submit", "poll", "confirm", "report"}
 
 
 @pytest.mark.process

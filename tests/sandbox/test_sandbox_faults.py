@@ -28,6 +28,9 @@ def faults():
         (("shape", "c"), {}, "takes one of"),
         (("plain",), {"times": 0}, "times must be"),
         (("plain",), {"after": -1}, "after must be"),
+        (("plain",), {"share": 0}, "share must be"),
+        (("plain",), {"share": 1.5}, "share must be"),
+        (("plain",), {"share": True}, "share must be"),
     ],
 )
 def test_what_does_not_exist_is_refused(faults, arguments, options, message):
@@ -39,6 +42,19 @@ def test_a_switch_counts_its_uses_lets_calls_through_first_and_keeps_to_its_oper
     faults.turn_on("plain", times=2, after=1, operation="write")
     assert faults.take("plain", "read") is None
     assert [faults.take("plain", "write") is not None for _ in range(4)] == [False, True, True, False]
+    assert not faults
+
+
+def test_a_switch_meets_its_share_of_the_calls_and_says_how_many_those_were(faults):
+    faults.turn_on("plain", share=0.25)
+    met = sum(faults.take("plain", "read") is not None for _ in range(4000))
+    assert 800 < met < 1200
+    assert faults.used == {"plain": met}
+
+
+def test_the_limit_of_uses_counts_only_calls_that_were_met(faults):
+    faults.turn_on("plain", share=0.5, times=3)
+    assert sum(faults.take("plain", "read") is not None for _ in range(100)) == 3
     assert not faults
 
 

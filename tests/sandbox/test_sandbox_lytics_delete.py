@@ -60,6 +60,18 @@ def test_every_accepted_call_is_kept_as_evidence(call, lytics, people):
     assert [entry["ids"] for entry in snapshot["submissions"]] == [{ANA: first, BO: first}, {ANA: second}]
 
 
+def test_the_summary_counts_the_evidence(call, lytics, people):
+    lytics.faults.turn_on("server_error", times=1)
+    assert submit(call, ANA).status_code == 500
+    submit(call, ANA, BO)
+    submit(call, ANA)
+    summary = call("GET", "/_sandbox/summary").json()
+    assert summary["faults_used"] == {"server_error": 1}
+    assert summary["calls"] == {"delete_submit": 3}
+    assert (summary["submissions"], summary["times_submitted"]) == (2, {"1": 1, "2": 1})
+    assert summary["profiles"] == len(lytics.snapshot()["profiles"])
+
+
 def test_the_list_holds_recent_operations_newest_first(call, people):
     first, second = submitted(call, ANA), submitted(call, BO)
     assert [item["request_id"] for item in call("GET", STATUS).json()["data"]] == [second, first]

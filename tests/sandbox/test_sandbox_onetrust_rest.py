@@ -40,6 +40,18 @@ def test_a_token_is_given_in_three_encodings(onetrust):
     assert onetrust.snapshot()["tokens_issued"] == {"multipart": 1, "form": 1, "basic": 1}
 
 
+def test_the_summary_tells_how_often_a_subtask_was_closed_and_what_came_after(onetrust, dsar, status, request_):
+    other = onetrust.add_request("bo@example.com")
+    onetrust.person_sets(other.subtask_id, "COMPLETED")
+    for word in ("IN_PROGRESS", "COMPLETED", "COMPLETED", "FAILED"):
+        assert status(status=word, comment="c").status_code == 200
+    summary = dsar("GET", "/_sandbox/summary").json()
+    assert summary["statuses"] == {"FAILED": 1, "COMPLETED": 1}
+    assert summary["times_closed"] == {"2": 1, "0": 1}
+    assert summary["written_when_closed"] == 2
+    assert summary["last_written_at"] == onetrust.now()
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [({"grant_type": "password"}, 400), ({"client_secret": "wrong"}, 401), ({"client_id": ""}, 401)],
