@@ -89,7 +89,7 @@ class Result:
     def table(self) -> Table:
         plan = self.plan
         table = Table(
-            title=f"soak: {plan.store}, {plan.deletion_api}, seed {plan.seed}",
+            title="soak",
             caption="nothing lost, nothing twice" if not self.complaints else "PROMISES WERE BROKEN",
             title_justify="left",
             caption_justify="left",
@@ -97,6 +97,8 @@ class Result:
         )
         table.add_column()
         table.add_column(justify="right")
+        for name, word in (("store", plan.store), ("deletion API", plan.deletion_api), ("seed", str(plan.seed))):
+            table.add_row(name, word)
         for name, value in self.figures.items():
             table.add_row(name.replace("_", " "), f"{value:,}")
         table.add_row("result", "broken" if self.complaints else "kept")

@@ -1,4 +1,4 @@
-"""Real processes are killed at every named point; in the end it is as if nothing had been.
+"""Real processes on SQLite are killed at every named point; in the end it is as if nothing had been.
 
 What is looked at is what the fakes saw: nobody lost, nobody deleted twice, every request finished exactly once.
 """
@@ -41,9 +41,11 @@ def town(tmp_path: Path) -> Iterator[Town]:
         yield made
 
 
-def everything_ended_once(town: Town) -> None:
-    assert set(town.statuses()) == {"COMPLETED"}
-    assert town.final_writes() == {1: PEOPLE}
+def everything_ended_once(town: Town, number: int) -> None:
+    assert town.statuses() == {"COMPLETED": number}
+    assert town.final_writes() == {1: number}
+    written = [[entry["status"] for entry in town.onetrust.history(one)] for one in town.onetrust.desk.subtasks]
+    assert all(len(statuses) == len(set(statuses)) for statuses in written)
     assert town.lytics.profiles == []
 
 
@@ -64,7 +66,7 @@ def test_a_receiver_killed_there_loses_nothing_that_it_answered(town: Town, poin
         town.onetrust.outbound.replay_dead_letters(threads=4)
         until(town.all_completed, "the rest is reported too", running)
         assert running.terminate() == 0
-    everything_ended_once(town)
+    everything_ended_once(town, PEOPLE)
     assert town.times_submitted() == {1: PEOPLE}
 
 
@@ -84,10 +86,12 @@ def test_a_worker_killed_at_every_point_in_turn_carries_everything_to_its_end(to
                 until(lambda victim=victim: victim.popen.poll() is not None or town.all_completed(), point, victim)
                 killed += [point] * (victim.popen.poll() == -9)
         with started(worker, town.folder) as running:
+            # Before that it would not hear that it is asked to stop.
+            until(lambda: "worker_started" in running.text(), "the last worker works", running)
             until(town.all_completed, "everything is reported", running, receiver)
             assert running.terminate() == 0
     assert killed == list(WORKING)
-    everything_ended_once(town)
+    everything_ended_once(town, PEOPLE)
     # With identity-delete a lost call is found in the list of Lytics. With identity-queue a repeat is documented to be
     # safe: it returns the ids of the first.
     assert (
