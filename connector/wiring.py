@@ -49,6 +49,7 @@ from connector.sources.generic.report import (
     ToCallback,
     ToConfigured,
 )
+from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.registry import PLATFORMS
@@ -224,8 +225,7 @@ def _onetrust_reporter(settings: ReportSettings, clock: Clock, stop: threading.E
         SourceStatus.REJECTED: settings.resolutions.rejected,
     }
     return OneTrustReporter(
-        http,
-        tokens,
+        OneTrustApi(http, tokens),
         subtask_name=settings.subtask_name,
         resolutions={status: one for status, one in resolutions.items() if one},
     )

@@ -12,6 +12,7 @@ from connector.clock import FixedClock
 from connector.errors import ConnectorError
 from connector.outbound import Client
 from connector.private import Secret
+from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource
 
@@ -38,7 +39,7 @@ class Tenant:
         return Client(BASE, clock=self.clock)
 
     def reporter(self, **options):
-        return OneTrustReporter(self.client(), self.tokens(), **options)
+        return OneTrustReporter(OneTrustApi(self.client(), self.tokens()), **options)
 
     def failure(self, call, *arguments, **options):
         with pytest.raises(ConnectorError) as caught:

@@ -12,7 +12,8 @@ from responses import matchers
 from connector.codes import Code
 from connector.errors import Misconfigured, NotFound, RateLimited, Refused, Temporary
 from connector.model import Delivered, Report, SourceStatus
-from connector.sources.onetrust.reporter import MAX_COMMENT, escaped, normalised
+from connector.sources.onetrust.api import normalised
+from connector.sources.onetrust.reporter import MAX_COMMENT, escaped
 from tests.unit.onetrust_reporter.conftest import BASE, LIST_URL, NAME, REF, SUBTASK, SUBTASK_URL, TOKEN_URL
 
 OTHER = "b6f2b0c4-9f4a-4b8e-9b39-1f9f6f0f1b32"

@@ -14,6 +14,7 @@ from connector.outbound import Client, Limits
 from connector.private import Secret
 from connector.sandbox.defaults import ONETRUST_CLIENT_ID, ONETRUST_CLIENT_SECRET, SUBTASK_NAME
 from connector.sandbox.onetrust import FakeOneTrust
+from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource
 
@@ -41,7 +42,7 @@ def reporter(onetrust, clock, request):
     http = Client(onetrust.url, clock=clock, limits=Limits(connect_s=5, read_s=5, total_s=5))
     secret = Secret(ONETRUST_CLIENT_SECRET, "env:S")
     tokens = TokenSource(http, ONETRUST_CLIENT_ID, secret, clock=clock, as_form=request.param)
-    yield OneTrustReporter(http, tokens, subtask_name=SUBTASK_NAME)
+    yield OneTrustReporter(OneTrustApi(http, tokens), subtask_name=SUBTASK_NAME)
     http.close()
 
 
