@@ -56,6 +56,45 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What a platform itself lists for a request, read with our own credential.
+
+    Attributes:
+        external: all its ids, by the names of `Call.external`.
+        identities: what is an identity by its place, such as the person's address.
+        answers: what stands in the platform's form, by its labels: identities only where a rule names the label.
+        stage: where the request is in the platform's own course of things, in capitals with underscores.
+        is_open: whether the task that is ours has not been ended by anybody.
+        due_at: the platform's own deadline; None also while it is paused.
+    """
+
+    external: Mapping[str, str]
+    request_types: tuple[str, ...]
+    identities: tuple[Identity, ...]
+    answers: tuple[Identity, ...]
+    stage: str
+    is_open: bool
+    due_at: datetime | None = None
+    country: str | None = None
+    is_test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An open task that a platform lists as ours.
+
+    Attributes:
+        request_key: what a delivery about it would have as `Call.request_key`.
+        external: its ids, by the names of `Call.external`.
+        failed: whether it stands as failed, as we may have left it.
+    """
+
+    request_key: str
+    external: Mapping[str, str]
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """What verification established about a delivery.
 

@@ -6,7 +6,7 @@ raise the errors of `connector.errors` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,11 +16,13 @@ from connector.model import (
     Delivered,
     Document,
     KeyAddress,
+    Listing,
     Presence,
     RemoteOperation,
     RemoteStatus,
     Report,
     SubmitAnswer,
+    Task,
     Verified,
 )
 from connector.private import Private
@@ -79,6 +81,22 @@ class Reporter(Protocol):
 
     def deliver(self, report: Report) -> Delivered:
         """Read the source's own state first, then write unless that would overwrite a person's decision."""
+        ...
+
+
+class ReadBack(Protocol):
+    """Asks the platform what it lists for a request that a delivery named."""
+
+    def read(self, external: Mapping[str, str]) -> Listing:
+        """Return what is listed; `NotFound` if nothing is, or not yet; `Refused` if the ids do not belong together."""
+        ...
+
+
+class Roll(Protocol):
+    """Lists what a platform holds open for us, whether or not a delivery ever told us."""
+
+    def open_tasks(self, since: datetime) -> Iterator[Sequence[Task]]:
+        """Return the open tasks that changed since a moment, in parts."""
         ...
 
 

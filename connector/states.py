@@ -14,7 +14,8 @@ from connector.errors import IllegalMove
 
 
 class RequestState(StrEnum):
-    RECEIVED = "received"  # stored, not yet mapped
+    UNCONFIRMED = "unconfirmed"  # stored; the source is asked whether it lists it
+    RECEIVED = "received"  # stored, and listed where that is asked for; not yet mapped
     HELD = "held"  # waits for a person, with a reason
     QUEUED = "queued"  # mapped, nothing submitted yet
     WORKING = "working"  # at least one target is with Lytics
@@ -70,13 +71,15 @@ class ReportState(StrEnum):
 R, T, S, P = RequestState, TargetState, SubmissionState, ReportState
 
 REQUEST_MOVES: Final[dict[RequestState, frozenset[RequestState]]] = {
+    R.UNCONFIRMED: frozenset({R.RECEIVED, R.HELD}),
     R.RECEIVED: frozenset({R.QUEUED, R.HELD, R.REJECTED}),
-    R.HELD: frozenset({R.QUEUED, R.WORKING, R.REJECTED}),
+    # What was held because its source did not list it is received once it does.
+    R.HELD: frozenset({R.RECEIVED, R.QUEUED, R.WORKING, R.REJECTED}),
     R.QUEUED: frozenset({R.WORKING, R.HELD}),
     R.WORKING: frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.HELD}),
     # A reprocess by the source after a failure starts a new attempt of the same request.
-    R.PARTIAL: frozenset({R.RECEIVED}),
-    R.FAILED: frozenset({R.RECEIVED}),
+    R.PARTIAL: frozenset({R.UNCONFIRMED, R.RECEIVED}),
+    R.FAILED: frozenset({R.UNCONFIRMED, R.RECEIVED}),
     R.COMPLETED: frozenset(),
     R.REJECTED: frozenset(),
 }

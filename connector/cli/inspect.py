@@ -79,7 +79,8 @@ def status(context: Context, most: int | None, machine: bool) -> None:
         if rows:
             lines = ((one.id, one.source, one.state, one.reason, one.due_at) for one in rows)
             console.print(grid(title, ("request", "source", "state", "reason", "due"), lines))
-    for line in attention(seen):
+    observing = [name for name, one in context.config.accounts.items() if one.mode == "observe"]
+    for line in (*(f"account {name} only observes: nothing is deleted in it" for name in observing), *attention(seen)):
         console.print(line)
 
 
@@ -129,6 +130,9 @@ def show(context: Context, name: str, machine: bool) -> None:
     due = f"due {plain(one.due_at)} ({one.due_basis})"
     console.print(f"received {plain(one.received_at)}, {due}, attempt {one.attempt}")
     console.print(", ".join(f"{key} {value}" for key, value in sorted(one.external.items())), markup=False)
+    if one.confirmed_at is not None:
+        missing = f"; answers that look like an identity and are named by no rule: {one.unnamed}" if one.unnamed else ""
+        console.print(f"listed by {one.source} since {plain(one.confirmed_at)}{missing}")
     console.print(grid("History", ("at", "state", "reason"), ((h.at, h.state, h.reason) for h in dossier.history)))
     console.print(
         grid("Identities", ("kind", "state", "reason"), ((i.kind, i.state, i.reason) for i in dossier.identities))

@@ -12,12 +12,13 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
+from connector.config.account import AccountSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url
-from connector.config.fields import Name, PlatformName, RemoteUrl, Seconds, SenderUrlOrNone, StoreUrl
+from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.generic import GenericSettings
-from connector.config.onetrust import ReportSettings
+from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
-from connector.config.secrets import KeyRef, LyticsTokenRef
+from connector.config.secrets import KeyRef
 from connector.config.section import Section
 from connector.hosts import AllowedHost
 from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
@@ -64,62 +65,6 @@ class LogSettings(Section):
 
     level: Literal["info", "warning", "error"] = Field("info", description="The least level that is written.")
     format: Literal["json", "console"] = Field("json", description="One JSON document per line, or text for people.")
-
-
-class BodySettings(Section):
-    """What the keys of an identity-delete call are named; Lytics does not publish them."""
-
-    table_key: str = Field("table", min_length=1, description="The key that names the table.")
-    field_key: str = Field("field", min_length=1, description="The key that names the field.")
-    values_key: str = Field("values", min_length=1, description="The key that holds the list of values.")
-
-    @field_validator("field_key", "values_key")
-    @classmethod
-    def _is_another_key(cls, key: str, info: ValidationInfo) -> str:
-        if key in info.data.values():
-            raise ValueError("expected a key of its own; two of the three are the same")
-        return key
-
-
-class AccountSettings(Section):
-    """A Lytics account."""
-
-    base_url: RemoteUrl = Field("https://api.lytics.io", description="The address of the Lytics API.")
-    token: LyticsTokenRef = Field(description="A reference to the access token, which needs Entity: Delete.")
-    account_id: str = Field("", description="Sent with every call if given; else the token's default account.")
-    deletion_api: Literal["identity-delete", "identity-queue"] = Field(
-        "identity-delete", description="Which of the two deletion APIs the account answers."
-    )
-    look_up: Literal["before_and_after", "after", "off"] = Field(
-        "before_and_after",
-        description="When people are looked up. Before tells who was known at all; after confirms that they are gone.",
-    )
-    look_up_call: Literal["post", "get"] = Field(
-        "post", description="How people are looked up; `get` puts the identity into the URL."
-    )
-    requests_per_second: float = Field(5.0, gt=0, le=1000, description="Calls per second to this account.")
-    concurrency: int = Field(2, ge=1, le=16, description="Calls to this account at the same time.")
-    timeout_s: Seconds = Field(30.0, description="Seconds to wait for an answer.")
-    batch_max_values: int = Field(1000, ge=1, le=10_000, description="Most values in one bulk call.")
-    batch_max_bytes: int = Field(400_000, ge=1024, le=10_000_000, description="Most bytes of one bulk call's body.")
-    batch_wait_s: float = Field(
-        0.0, ge=0, le=86_400, description="Seconds that the oldest value may wait so that a bulk call fills."
-    )
-    poll_first_s: Seconds = Field(60.0, description="Seconds until the first question after a submission.")
-    poll_factor: float = Field(2.0, ge=1, le=10, description="How the interval between two questions grows.")
-    poll_max_s: Seconds = Field(21_600.0, description="The longest interval between two questions, in seconds.")
-    confirm_first_s: Seconds = Field(30.0, description="Seconds from Lytics' `finished` to the first look-up.")
-    confirm_for_s: Seconds = Field(
-        86_400.0,
-        description="Seconds for which a profile that is still there is looked up again before it counts as failed.",
-    )
-    warn_after_days: float = Field(14.0, gt=0, le=365, description="Days after which a running deletion is warned of.")
-    unknown_wait_s: Seconds = Field(
-        900.0,
-        description="Seconds for which a call whose outcome was lost is searched for at Lytics before it is "
-        "repeated or a person is asked.",
-    )
-    body: BodySettings = Field(default_factory=BodySettings, description="Key names of an identity-delete call.")
 
 
 class TargetSettings(Section):
@@ -190,6 +135,40 @@ class SourceSettings(Section):
     report: ReportSettings | None = Field(
         None, validate_default=True, description='Where completion is reported to, for platform = "onetrust".'
     )
+
+    read_back: ReadBackSettings | None = Field(
+        None,
+        validate_default=True,
+        description='What the platform itself has to list before anything is deleted, for platform = "onetrust"; on '
+        "unless it is switched off.",
+    )
+
+    backstop: BackstopSettings | None = Field(
+        None,
+        validate_default=True,
+        description="Where callbacks that never came are looked for. It needs read_back, which tells the identifiers.",
+    )
+
+    @field_validator("backstop")
+    @classmethod
+    def _has_what_it_finds_read_back(
+        cls, table: BackstopSettings | None, info: ValidationInfo
+    ) -> BackstopSettings | None:
+        read_back = info.data.get("read_back")
+        if table is not None and "read_back" in info.data and (read_back is None or not read_back.enabled):
+            raise ValueError('needs platform = "onetrust" with read_back; a list of subtasks tells no identifiers')
+        return table
+
+    @field_validator("read_back")
+    @classmethod
+    def _is_of_a_platform_that_lists(
+        cls, table: ReadBackSettings | None, info: ValidationInfo
+    ) -> ReadBackSettings | None:
+        if info.data.get("platform") == "onetrust":
+            return table or ReadBackSettings.model_validate({}, context=info.context)
+        if table is not None and "platform" in info.data:
+            raise ValueError(f"does not belong to platform {info.data['platform']}; leave it out")
+        return None
 
     @field_validator("generic", "report")
     @classmethod

@@ -18,6 +18,42 @@ class ResolutionSettings(Section):
     rejected: UuidOrNothing = Field("", description="Resolution of a refused request.")
 
 
+class ReadBackSettings(Section):
+    """What OneTrust itself has to list before anything is deleted; asked with the credential of `report`."""
+
+    enabled: bool = Field(True, description="Whether requests are read back. Without it a callback's word is enough.")
+    refused_stages: tuple[str, ...] = Field(
+        ("Unverified", "New", "Verifying Identity", "Rejected", "Complete"),
+        description="The stages in which nobody is deleted; case, blanks and underscores do not count.",
+    )
+    closed_subtask: Literal["hold", "allow"] = Field(
+        "hold",
+        description="What becomes of a request whose subtask is ended already. `allow` is for workflows that end it as "
+        "soon as the callback was answered.",
+    )
+    workflow_id: UuidOrNothing = Field(
+        "", description="The id of the integration workflow that a subtask has to belong to."
+    )
+    visible_within_s: Seconds = Field(
+        120.0, description="Seconds for which a new request that is not listed yet is asked about before it is held."
+    )
+
+
+class BackstopSettings(Section):
+    """The look at OneTrust's own list of open subtasks, for callbacks that never came."""
+
+    system_name: str = Field(
+        min_length=1, description="The exact name of our system in OneTrust, to which the subtasks belong."
+    )
+    every_minutes: float = Field(30.0, ge=1, le=1440, description="Minutes between two looks.")
+    overlap_hours: float = Field(
+        2.0, ge=0, le=168, description="Hours by which a look reaches back beyond the last one that went well."
+    )
+    first_days: float = Field(
+        7.0, ge=0, le=90, description="Days by which the very first look reaches back from the start of the worker."
+    )
+
+
 class ReportSettings(Section):
     """Where completion is reported to, and with which credential."""
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
+from connector.services.backstop import backstop
 from connector.services.confirm import confirm
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.poll import poll
 from connector.services.prune import prune
+from connector.services.read_back import read_back
 from connector.services.reconcile import reconcile
 from connector.services.report import report
 from connector.services.site import Site
@@ -67,9 +69,15 @@ class Step:
         return site
 
 
+# What a delivery that was just accepted begins with: the one if its source lists requests, else the other.
+READ_BACK: Final = Step("read_back", read_back, per=Per.SOURCE)
+MAP: Final = Step("map", map_requests)
+
 # In the order of a request's life, so that one pass through the table can carry it a long way.
 STEPS: Final[tuple[Step, ...]] = (
-    Step("map", map_requests),
+    Step("backstop", backstop, every=5, per=Per.SOURCE),
+    READ_BACK,
+    MAP,
     Step("look_up", look_up_before, per=Per.ACCOUNT),
     Step("reconcile", reconcile, every=5, per=Per.ACCOUNT),
     Step("submit", submit, per=Per.ACCOUNT),
@@ -78,9 +86,6 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("report", report, per=Per.SOURCE),
     Step("prune", prune, every=60),
 )
-
-# What is to be done first with a delivery that was just accepted.
-FIRST_STEP: Final = "map"
 
 
 class Engine(Protocol):

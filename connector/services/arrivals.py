@@ -12,7 +12,7 @@ from connector.codes import Code
 from connector.errors import ConnectorError, Rejected, Temporary
 from connector.services.site import Site
 from connector.states import FINISHED_REQUESTS, RequestState
-from connector.store import arrivals, claims, reports, requests
+from connector.store import arrivals, claims, confirmations, reports, requests
 from connector.store.claims import Claim, Replay
 from connector.store.columns import AnyRow, Connection
 from connector.store.requests import NewIdentity
@@ -81,8 +81,10 @@ def store_together(site: Site, arrived: Sequence[Arrival]) -> Sequence[Stored | 
     try:
         with site.database.write() as connection:
             outcomes = _store_all(connection, arrived)
-            if any(isinstance(one, Stored) and not one.duplicate for one in outcomes):
-                site.wake(connection)
+            told = zip(arrived, outcomes, strict=True)
+            brought = {one.claim.source for one, what in told if isinstance(what, Stored) and not what.duplicate}
+            if brought:
+                site.wake(connection, brought)
             site.reached("claimed")
     except Temporary as error:
         if len(arrived) == 1 or error.detail in _STORE_DOWN:
@@ -153,10 +155,14 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
         # It is taken for the latter: that starts something only if the request failed, and then nothing new.
         if arrival.has_event_id:
             return Stored(row.id, duplicate=True)
-    added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh)
+    # Where the source lists what counts, a delivery adds nothing to that; it makes us ask once more.
+    counts = row.confirmed_at is None
+    added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh) if counts else 0
     if fresh:
         return Stored(row.id, duplicate=False)
     _take_over(connection, row, arrival)
+    if arrival.values.get("confirm_at") is not None:
+        confirmations.ask_now(connection, row, now)
     if row.state in _MAY_START_AGAIN:
         reports.supersede(connection, [row.id], now)
         return Stored(row.id, duplicate=not requests.start_again(connection, row, now))

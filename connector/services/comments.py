@@ -23,14 +23,18 @@ HOLDS: Final = {
 }
 
 
-def in_progress(result: MappingResult) -> str:
-    """Return the comment for a request that was accepted; it says so if the request is held."""
+def in_progress(result: MappingResult, *, observed: bool) -> str:
+    """Return the comment for a request that was accepted; it says so if the request is held.
+
+    Args:
+        observed: whether its account only observes.
+    """
     mapped = result.count(IdentityState.MAPPED)
     received = len(result.mapped)
     noun = "identity" if received == 1 else "identities"
     opening = f"Erasure accepted: {received} {noun} received, {mapped} mapped to Lytics."
     if not result.hold_reason:
-        return opening
+        return f"{opening} Observed only: nothing is deleted for now." if observed else opening
     return f"{opening} Held for review before anything is deleted: {HOLDS[HoldReason(result.hold_reason)]}."
 
 

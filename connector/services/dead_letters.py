@@ -30,6 +30,7 @@ _NO_DEAD_REPORT: Final = {
     ReportState.NOT_WANTED: "the source takes no report of this kind",
 }
 _NO_FAILED_REQUEST: Final = {
+    RequestState.UNCONFIRMED: "a new attempt has begun already",
     RequestState.RECEIVED: "a new attempt has begun already",
     RequestState.QUEUED: "a new attempt has begun already",
     RequestState.WORKING: "it is being carried out",

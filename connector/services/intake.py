@@ -16,6 +16,7 @@ from connector.private import Private
 from connector.services.arrivals import Arrival, store_together
 from connector.services.map import refusal_of
 from connector.services.site import Site, SourceWork
+from connector.states import RequestState
 from connector.store import keys
 from connector.store.claims import Claim, Replay
 from connector.store.requests import NewIdentity
@@ -115,8 +116,9 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     replay = _replay_of(site, source, verified, digest)
     # What would not be carried out, such as a test or an access request, never joins an erasure that goes by the same
     # id, and never stands in its way.
-    refused = refusal_of(source.scope, is_test=call.is_test, request_types=call.request_types)
-    apart = "refused:" if refused else ""
+    # Where the source itself is asked, its word counts.
+    said = refusal_of(source.scope, is_test=call.is_test, request_types=call.request_types)
+    apart = "refused:" if said and source.read_back is None else ""
     request_key = apart + (call.request_key or f"body:{digest}")
     due = due_date(now, platform_due=call.due_at, regulation=source.regulation, country=call.country)
     claim = Claim(
@@ -139,6 +141,9 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
         "due_at": due.at,
         "due_basis": due.basis,
         "callback_url": call.callback_url,
+        # What its source has to list is not looked at before that.
+        "state": RequestState.UNCONFIRMED if source.read_back else RequestState.RECEIVED,
+        "confirm_at": now if source.read_back else None,
     }
     new = [
         NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value))

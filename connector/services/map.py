@@ -111,11 +111,18 @@ def _apply_all(site: Site, connection: Connection, rows: Sequence[AnyRow], now: 
             requests.move_requests(connection, those, state, now, reason=reason, mapping_digest=digest)
     told = reports.with_progress(connection, rows)
     owed = [
-        (row, SourceStatus.IN_PROGRESS, comments.in_progress(results[row.id])) for row in rows if row.id not in told
+        (row, SourceStatus.IN_PROGRESS, comments.in_progress(results[row.id], observed=_observed(site, row)))
+        for row in rows
+        if row.id not in told
     ]
     reports.owe(connection, owed, now)
     settle(site, connection, [one for one, state in states.items() if state is RequestState.WORKING], now)
     return states
+
+
+def _observed(site: Site, row: AnyRow) -> bool:
+    account = site.accounts.get(site.sources[row.source].account)
+    return account is not None and account.observes
 
 
 def refusal_of(scope: Scope, *, is_test: bool, request_types: Iterable[str]) -> str:

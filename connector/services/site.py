@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from connector.mapping.rules import RuleSet
 from connector.policy.deadlines import Regulation
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
-from connector.ports import DeletionApi, Log, Profiles, Reporter, Source, Verifier
+from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Source, Verifier
 from connector.private import Private
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
 from connector.stops import never
@@ -53,6 +53,37 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class ListingRules:
+    """What a source is asked about a request, and which answers let it pass.
+
+    Attributes:
+        visible_within: how long a new request may stay unlisted before it is held.
+        again: when a request that is held for want of a listing is asked about again.
+    """
+
+    reader: ReadBack
+    refused_stages: frozenset[str]
+    closed_is_fine: bool
+    visible_within: timedelta
+    again: PollPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class BackstopRules:
+    """How a source's own list of open tasks is looked through.
+
+    Attributes:
+        overlap: by how much a look reaches back beyond the last one that went well.
+        first: by how much the very first one reaches back.
+    """
+
+    roll: Roll
+    every: timedelta
+    overlap: timedelta
+    first: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class SourceWork:
     """A configured source, ready for work.
 
@@ -60,6 +91,8 @@ class SourceWork:
         url: the address that the sender calls, without a query; empty if no check needs it.
         media_types: the content types of its deliveries.
         replies: what they are answered.
+        read_back: what the source itself has to list before anything is deleted; None if it is not asked.
+        backstop: how its own list of open tasks is looked through; None if it is not.
     """
 
     name: str
@@ -74,6 +107,8 @@ class SourceWork:
     scope: Scope
     regulation: Regulation | None
     replies: Replies = field(default_factory=Replies)
+    read_back: ListingRules | None = None
+    backstop: BackstopRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +119,7 @@ class AccountWork:
         stale_intent_s: an intent older than this has lost its caller; its outcome is unknown.
         unknown_wait_s: how long an unknown outcome is searched for before the values may be submitted again.
         confirm_for_s: how long a profile that is still there is looked up again before the target fails.
+        observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
     """
 
@@ -103,6 +139,7 @@ class AccountWork:
     stale_intent_s: float
     unknown_wait_s: float
     retry: RetryPolicy
+    observes: bool = False
     lost_after_s: float = 86_400.0
 
 
@@ -114,9 +151,10 @@ class Budgets:
     look_up: int = 500
     poll: int = 200
     report: int = 100
+    read_back: int = 100
 
 
-def wake_nobody(_connection: Connection) -> None:
+def wake_nobody(_connection: Connection, _sources: Collection[str]) -> None:
     """Leave it to the next tick: the embedded engine looks for work by itself."""
 
 
@@ -151,8 +189,8 @@ class Site:
         arrivals: what shares the commits of deliveries that come in at the same time.
         reached: called at every point of `connector.stops`.
         confirm: calls the address that a verified sender asks us to call before it delivers anything.
-        wake: called last in a transaction that accepts deliveries, so that a worker takes them up as soon as it is
-            committed, and never if it is not.
+        wake: called last in a transaction that accepts deliveries, with their sources, so that a worker takes them up
+            as soon as it is committed, and never if it is not.
     """
 
     database: Database
@@ -171,7 +209,7 @@ class Site:
     arrivals: GroupCommit[Any, Any] = field(default_factory=GroupCommit)
     reached: Callable[[str], None] = never
     confirm: Callable[[Private], None] = call_nobody
-    wake: Callable[[Connection], None] = wake_nobody
+    wake: Callable[[Connection, Collection[str]], None] = wake_nobody
 
     def active_accounts(self) -> list[AccountWork]:
         """Return the accounts that may be asked now."""

@@ -72,7 +72,7 @@ def _must_wait(site: Site, account: AccountWork) -> bool:
     An outcome that was lost is looked for by size and time. While that goes on no further call is made that looks like
     it; one that can never be told from others does not hold up the account for ever.
     """
-    if not site.may_ask(account):
+    if account.observes or not site.may_ask(account):
         return True
     if account.api.repeat_is_safe:
         return False

@@ -62,8 +62,14 @@ def _claim_all(connection: Connection, fresh: Sequence[tuple[str, New]]) -> bool
 
 def _remember(connection: Connection, fresh: Sequence[tuple[str, New]]) -> None:
     born = [
-        {"request_id": request_id, "at": at, "state": RequestState.RECEIVED, "reason": "", "attempt": 1}
-        for request_id, (_, _, _, _, at) in fresh
+        {
+            "request_id": request_id,
+            "at": at,
+            "state": values.get("state", RequestState.RECEIVED),
+            "reason": "",
+            "attempt": 1,
+        }
+        for request_id, (values, _, _, _, at) in fresh
     ]
     said = [
         (request_id, at, one)

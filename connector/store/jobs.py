@@ -44,17 +44,18 @@ class Wake:
     others' commits, because a unique index decides.
 
     Args:
-        step: the name of a step that is carried out for the whole site.
+        step: the name of a step.
+        part: of a step that is divided, the name of the account or source.
+        lock: what the engine calls the lock of this part.
     """
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, part: str = "", lock: str = "") -> None:
         self._values = {
             "queue": QUEUE,
             "task": TASK,
-            # What the engine calls the lock of such a step.
-            "lock": step,
-            "queueing_lock": f"{step}:{uuid.uuid4().hex}",
-            "args": json.dumps({"step": step, "name": ""}),
+            "lock": lock or step,
+            "queueing_lock": f"{step}:{part}:{uuid.uuid4().hex}",
+            "args": json.dumps({"step": step, "name": part}),
         }
 
     def __call__(self, connection: Connection) -> None:

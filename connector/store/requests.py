@@ -37,8 +37,8 @@ _BY_KEY = (
 _HASHES_OF = select(identities.c.value_hash).where(identities.c.request_id == bindparam("request_id"))
 # Word for word as in the indexes that answer them. A request is not mapped as long as it has identities that the rules
 # were not applied to.
-_NOT_MAPPED = text("mapping_digest = ''")
-_HELD = text("state = 'held'")
+_NOT_MAPPED = text("mapping_digest = '' AND confirm_at IS NULL")
+_HELD = text("state = 'held' AND confirm_at IS NULL")
 _MAPPED_BEFORE = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)
 # What steps decide by; the rest is of use to nobody but the source.
 _DECIDING = (
@@ -60,7 +60,7 @@ def find_or_insert(connection: Connection, values: Mapping[str, Any], now: datet
     given = {"id": new_id(now), "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
     row = insert_if_new(connection, requests, {**given, **values}, ("source", "request_key"))
     if row is not None:
-        _remember(connection, [(row.id, 1)], now, RequestState.RECEIVED, "")
+        _remember(connection, [(row.id, 1)], now, row.state, "")
         return row, True
     key = {"source": values["source"], "request_key": values["request_key"]}
     return connection.execute(_BY_KEY, key).one(), False
@@ -152,7 +152,10 @@ def note_mapping(connection: Connection, rows: Sequence[AnyRow], *, reason: str,
 
 
 def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "") -> bool:
-    """Begin a new attempt of a request that ended partial or failed: what failed is queued again, nothing else."""
+    """Begin a new attempt of a request that ended partial or failed: what failed is queued again, nothing else.
+
+    One whose source listed it has to be listed once more: time has passed, and people change their minds.
+    """
     for ended in (TargetState.REFUSED, TargetState.FAILED):
         ids = connection.scalars(
             select(targets.c.id).where(targets.c.request_id == row.id, targets.c.state == ended)
@@ -175,7 +178,10 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             entered_at=now,
         )
     again = {"attempt": row.attempt + 1, "finished_at": None}
-    return move_request(connection, row, RequestState.RECEIVED, now, reason=reason, **again)
+    if row.confirmed_at is None:
+        return move_request(connection, row, RequestState.RECEIVED, now, reason=reason, **again)
+    again |= {"confirm_at": now, "confirm_tries": 0}
+    return move_request(connection, row, RequestState.UNCONFIRMED, now, reason=reason, **again)
 
 
 def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Sequence[AnyRow]:

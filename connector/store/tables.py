@@ -66,11 +66,20 @@ requests = Table(
     Column("finished_at", UtcDateTime),
     # Where the source asked to be told; such an address may hold a token or a name.
     Column("callback_url", Personal),
+    # When the source is asked next whether it lists the request; NULL where nothing is to be asked. Since when it does.
+    Column("confirm_at", UtcDateTime),
+    Column("confirm_tries", Integer, nullable=False, default=0, server_default="0"),
+    Column("confirmed_at", UtcDateTime),
+    # Answers of the source's form that no rule names and that look like an identity.
+    Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
     UniqueConstraint("source", "request_key"),
     Index("ix_requests_state_due_at_id", "state", "due_at", "id"),
     # Held requests by the rules that held them, and requests that wait for the mapping: small parts of a long history.
-    _index_where("ix_requests_held_under", "source", "mapping_digest", "id", where="state = 'held'"),
-    _index_where("ix_requests_not_mapped", "state", "due_at", "id", where="mapping_digest = ''"),
+    _index_where(
+        "ix_requests_held_under", "source", "mapping_digest", "id", where="state = 'held' AND confirm_at IS NULL"
+    ),
+    _index_where("ix_requests_not_mapped", "state", "due_at", "id", where="mapping_digest = '' AND confirm_at IS NULL"),
+    _index_where("ix_requests_asked", "source", "confirm_at", "id", where="confirm_at IS NOT NULL"),
 )
 
 deliveries = Table(
@@ -112,6 +121,15 @@ key_uses = Table(
     Column("secret_id", String(200), primary_key=True),
     Column("first_used_at", UtcDateTime, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),
+)
+
+# Until when each source's own list of open tasks was looked through, and when that is done next.
+rolls = Table(
+    "rolls",
+    metadata,
+    Column("source", NAME, primary_key=True),
+    Column("seen_until", UtcDateTime),
+    Column("next_at", UtcDateTime, nullable=False),
 )
 
 identities = Table(

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import requests
 
 from connector.clock import FixedClock
 from connector.config import Config, load
@@ -57,6 +59,17 @@ class Journey:
 
     def fire(self, *asked: DsarRequest, knobs: Any = ()) -> list[Delivery]:
         return self.onetrust.fire([one.subtask_id for one in asked], knobs=knobs)
+
+    def post(self, said: Mapping[str, Any]) -> int:
+        """Send a callback that OneTrust never made, signed with the webhook's secret; return the status."""
+        workflow = self.onetrust.outbound.workflow
+        assert workflow is not None
+        body = json.dumps(said).encode()
+        with requests.Session() as session:
+            (credential,) = workflow.credentials
+            headers = credential.headers(body, self.onetrust.now(), session, spoil=False)
+            headers |= {"Content-Type": "application/json"}
+            return session.post(workflow.url, body, headers=headers, timeout=20).status_code
 
     def accept(self, *asked: DsarRequest, knobs: Any = ()) -> None:
         """Fire the callbacks, all of which have to be accepted."""

@@ -21,7 +21,7 @@ from connector.private import Private, Secret
 from connector.services import intake
 from connector.services.intake import Accepted
 from connector.services.remote import Breakers, Pauses
-from connector.services.site import AccountWork, LookUp, Scope, Site, SourceWork
+from connector.services.site import AccountWork, BackstopRules, ListingRules, LookUp, Scope, Site, SourceWork
 from connector.store.database import Database
 from tests.support.stand_ins import StandInLytics, StandInReporter
 from tests.support.stores import bring_up_to_date
@@ -161,6 +161,14 @@ class Bench:
     def with_rules(self, rules: RuleSet) -> None:
         """Start again under other rules, as after a restart."""
         self.site = replace(self.site, sources={"onetrust": replace(self.source, rules=rules)})
+
+    def list_by(self, rules: ListingRules | None) -> None:
+        """Start again with a source that is asked what it lists, or with one that is not."""
+        self.site = replace(self.site, sources={"onetrust": replace(self.source, read_back=rules)})
+
+    def look_through(self, rules: BackstopRules | None) -> None:
+        """Start again with a source whose open tasks are looked through, or with one whose are not."""
+        self.site = replace(self.site, sources={"onetrust": replace(self.source, backstop=rules)})
 
     def with_account(self, **changes: Any) -> None:
         self.site = replace(self.site, accounts={"main": replace(self.site.accounts["main"], **changes)})

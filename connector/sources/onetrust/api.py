@@ -18,6 +18,7 @@ from connector.outbound import Answer, Client, json_of, path_of
 from connector.sources.onetrust.token import TokenSource
 
 _PAGE_SIZE: Final = 50
+_LONG_PAGE_SIZE: Final = 100
 _MAX_PAGES: Final = 40
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _REF: Final = re.compile(r"[A-Z0-9]{10}")
@@ -96,9 +97,17 @@ class OneTrustApi:
             known = len(found)
             found |= {one.id: one for one in map(_subtask, items)}
             # A server that ignores the page number would repeat itself for ever.
-            if len(found) == known or _is_last(body, page, len(items)):
+            if len(found) == known or _is_last(body, page, len(items), _PAGE_SIZE):
                 return list(found.values())
         raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "a list of subtasks without an end")
+
+    def filtered_subtasks(self, filters: Mapping[str, object], page: int) -> tuple[list[Subtask], bool]:
+        """Return one page of the subtasks that meet the filters, and whether it is the last (Get List of Subtasks)."""
+        path = path_of("api", "datasubject", "v3", "subtasks")
+        chosen = {"page": str(page), "size": str(_LONG_PAGE_SIZE), "sort": "subtaskDateUpdated,asc"}
+        body = json_of(self.call("POST", path, params=chosen, json=dict(filters)))
+        items = items_of(body)
+        return [_subtask(one) for one in items], _is_last(body, page, len(items), _LONG_PAGE_SIZE)
 
     def request(self, request_ref: str) -> Mapping[str, Any]:
         """Read one request as it is (Get Request by Reference ID)."""
@@ -174,12 +183,12 @@ def _first(fields: Mapping[str, Any], *names: str) -> str:
     return next((one for one in found if isinstance(one, str) and one.strip()), "")
 
 
-def _is_last(body: Any, page: int, count: int) -> bool:
+def _is_last(body: Any, page: int, count: int, size: int) -> bool:
     if isinstance(body, dict) and isinstance(body.get("last"), bool):
         return bool(body["last"])
     if isinstance(body, dict) and isinstance(body.get("totalPages"), int):
         return page + 1 >= int(body["totalPages"])
-    return count < _PAGE_SIZE
+    return count < size
 
 
 def _error(status: int) -> ConnectorError:

@@ -15,11 +15,13 @@ from typing import Final
 from connector.codes import Code
 from connector.errors import Rejected
 from connector.inbound import Inbound
-from connector.model import Call, Identity
+from connector.model import Call, Identity, Purpose
 from connector.private import Private
 from connector.sources.fields import Field, Fields, read_object
 
 SCHEMA: Final = "consent-connector/v1"
+# "Data Subject Profile Updated", the one event of the consent modules whose shape is public.
+_CONSENT_EVENT: Final = "3010"
 MAX_IDENTITIES: Final = 100
 MAX_VALUE_CHARS: Final = 4096
 MAX_KIND_CHARS: Final = 100
@@ -62,6 +64,9 @@ class OneTrustSource:
             Rejected: 400 if the body is no JSON object; 422 if a field of the contract cannot be used.
         """
         fields = read_object(payload)
+        if _is_about_consent(fields):
+            # Nothing of it is kept, the password and the magic link that it may hold least of all.
+            return Call("", None, {}, (), (), purpose=Purpose.OTHER)
         _require_our_event(fields)
         external = _external_ids(fields)
         event_id = fields.one("eventId")
@@ -84,12 +89,23 @@ class OneTrustSource:
         return call
 
 
+def _is_about_consent(fields: Fields) -> bool:
+    """Say whether this is an event of the consent modules, which reach us by the same workflows.
+
+    A withdrawal of consent is not an erasure: it is answered, and deletes nobody. One that names a subtask or a request
+    is not taken for one, or a request would be lost.
+    """
+    event, kind = fields.one("event"), fields.one("eventType")
+    named = event is not None and event.text().casefold().startswith("consent.")
+    numbered = kind is not None and kind.scalar() == _CONSENT_EVENT
+    return (named or numbered) and not fields.each(*_REQUEST_NAMES, *_SUBTASK_NAMES)
+
+
 def _require_our_event(fields: Fields) -> None:
     schema = fields.one("schema")
     if schema is not None and schema.text() != SCHEMA:
         raise schema.invalid(f"{SCHEMA}, or left out")
     event = fields.one("event")
-    # Consent events reach us by the same workflows, and a withdrawal of consent is not an erasure.
     if event is not None and not event.text().casefold().startswith("dsar."):
         raise event.invalid("a dsar event, such as dsar.subtask.created")
 

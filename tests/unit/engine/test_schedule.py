@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.engine import schedule
-from connector.engine.schedule import FIRST_STEP, STEPS, Per, Step, run_parts, run_pass, run_step
+from connector.engine.schedule import MAP, READ_BACK, STEPS, Per, Step, run_parts, run_pass, run_step
 from connector.services.site import Site
 from tests.unit.web.receiver import receiving
 
@@ -96,9 +96,9 @@ def test_all_steps_of_an_account_share_one_lock_and_every_part_has_a_key_of_its_
     assert [one.lock("") for one in STEPS if one.per is Per.SITE] == alone
 
 
-def test_what_is_done_first_is_done_for_the_whole_site() -> None:
-    (first,) = [one for one in STEPS if one.name == FIRST_STEP]
-    assert (first, first.per) == (STEPS[0], Per.SITE)
+def test_what_is_done_first_stands_first() -> None:
+    assert STEPS[1:3] == (READ_BACK, MAP)
+    assert (READ_BACK.per, MAP.per) == (Per.SOURCE, Per.SITE)
 
 
 def test_a_pass_in_parts_runs_each_part_once_in_order(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

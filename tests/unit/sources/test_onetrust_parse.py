@@ -9,7 +9,7 @@ from connector.codes import Code
 from connector.dialect.description import Description, IdentityPlace
 from connector.dialect.place import Place
 from connector.errors import Rejected
-from connector.model import Call
+from connector.model import Call, Purpose
 from connector.sources.generic.parse import GenericSource
 from connector.sources.onetrust.parse import OneTrustSource
 from connector.sources.registry import PLATFORMS
@@ -188,6 +188,30 @@ def test_refuses_any_other_event(event: Any) -> None:
     code, detail = refusal(**BASE, event=event)
     assert code is Code.FIELD_INVALID
     assert detail.startswith("event must be")
+
+
+def test_an_event_of_the_consent_modules_asks_for_nothing_and_nothing_of_it_is_kept() -> None:
+    profile = {
+        "eventId": "5b0e2f5a-6a3c-4e0c-9a5f-0b7d6f6f1c11",
+        "eventType": "3010",
+        "payload": {
+            "dataSubjectEmail": "ana@example.com",
+            "contactFields": {"Password": "open sesame", "MagicLink": "https://example.com/in?t=1"},
+            "profiles": [{"profileFields": {"TransactionStatus": "WITHDRAWN"}}],
+        },
+    }
+    for said in (
+        profile,
+        profile | {"eventType": 3010},
+        {"event": "consent.profile.updated", "email": "ana@example.com"},
+    ):
+        call = OneTrustSource().parse(json.dumps(said).encode())
+        assert (call.purpose, call.identities, call.external, call.event_id) == (Purpose.OTHER, (), {}, None)
+
+
+def test_an_event_that_names_a_subtask_is_never_taken_for_one_that_asks_for_nothing() -> None:
+    assert refusal(**BASE, event="consent.withdrawn")[0] is Code.FIELD_INVALID
+    assert read(eventType="3010") == read()
 
 
 def test_refuses_another_version_of_the_contract() -> None:

@@ -17,6 +17,7 @@ from connector.model import Presence, RemoteState, RemoteStatus
 from connector.services.site import Budgets
 from connector.store import overview
 from connector.store.database import Database
+from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import Bench
 
 FEW, MANY = 100, 10_000
@@ -84,7 +85,7 @@ def costing(database: Database) -> Iterator[Cost]:
 
 def piled(url: str, stage: backlog.Stage, number: int) -> Bench:
     bench = Bench(url, batch_max_values=5)
-    bench.site = replace(bench.site, budgets=Budgets(BUDGET, BUDGET, BUDGET, BUDGET))
+    bench.site = replace(bench.site, budgets=Budgets(BUDGET, BUDGET, BUDGET, BUDGET, BUDGET))
     bench.lytics.status = lambda _: FINISHED  # type: ignore[method-assign]
     bench.lytics.look_up = lambda *_: Presence.ABSENT  # type: ignore[method-assign]
     with bench.database.write() as connection:
@@ -108,6 +109,31 @@ def late(bench: Bench) -> None:
         connection.exec_driver_sql("UPDATE identities SET state = 'received'")
 
 
+def listed_open(bench: Bench) -> None:
+    """Let the source list some tasks as open, half of them known."""
+    bench.look_through(
+        looking(Roll([f"s{place}" for place in range(1, BUDGET)], [f"new{place}" for place in range(BUDGET)]))
+    )
+
+
+def unlisted(bench: Bench) -> None:
+    """Let every request wait for its source to list it."""
+    bench.list_by(asking(Lister(listing(email="person@example.com"))))
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE requests SET state = 'unconfirmed', confirm_at = received_at, mapping_digest = ''"
+        )
+        connection.exec_driver_sql("DELETE FROM identities")
+
+
+def doubted(bench: Bench) -> None:
+    """Let every request be held because its source does not list it."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE requests SET state = 'held', confirm_at = '2030-01-01 00:00:00.000000', mapping_digest = ''"
+        )
+
+
 def held(bench: Bench) -> None:
     """Let every request be held under the present rules."""
     with bench.database.write() as connection:
@@ -116,7 +142,11 @@ def held(bench: Bench) -> None:
 
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
+    "backstop": (backlog.DONE, "backstop", listed_open),
+    "read_back": (backlog.RECEIVED, "read_back", unlisted),
+    "read_back while others are held": (backlog.RECEIVED, "read_back", doubted),
     "map": (backlog.RECEIVED, "map", None),
+    "map while others are not listed": (backlog.RECEIVED, "map", doubted),
     "map what came later": (backlog.QUEUED, "map", late),
     "map while others are held": (backlog.QUEUED, "map", held),
     "look_up": (backlog.QUEUED, "look_up", None),

@@ -44,6 +44,14 @@ def test_it_exists_after_the_commit_and_carries_names_only(database: Database) -
     assert json.dumps(job.args) == '{"name": "", "step": "map"}'
 
 
+def test_a_part_of_a_step_has_the_lock_of_its_part(database: Database) -> None:
+    with database.write() as connection:
+        for name in ("a", "b"):
+            Wake("read_back", name, f"source:{name}")(connection)
+    found = [(one.lock, one.args) for one in waiting(database)]
+    assert found == [(f"source:{name}", {"step": "read_back", "name": name}) for name in ("a", "b")]
+
+
 def test_it_does_not_exist_if_the_transaction_is_rolled_back(database: Database) -> None:
     def fail() -> None:
         with database.write() as connection:

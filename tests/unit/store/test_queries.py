@@ -24,6 +24,7 @@ from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
 from connector.store import overview, targets
 from connector.store import tables as t
+from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.site import RULES, START, Bench
 from tests.support.stand_ins import Killed
@@ -31,8 +32,8 @@ from tests.support.stand_ins import Killed
 NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
 WAITING = 1500
-# One row for each secret in use.
-ALWAYS_SMALL = frozenset({"key_uses"})
+# One row for each secret in use, and one for each source.
+ALWAYS_SMALL = frozenset({"key_uses", "rolls"})
 
 Statement = tuple[str, Any]
 
@@ -135,6 +136,23 @@ class Life:
         self.bench.site.pauses.until.clear()
         self.passes(2)
 
+    def is_listed(self) -> None:
+        lister = Lister()
+        self.bench.list_by(asking(lister))
+        for name in ("s20", "s21", "s22"):
+            self.delivers(name)
+        for answer in (Temporary(Code.REMOTE_FAULT), listing(stage="NEW"), listing(email="s20@example.com")):
+            lister.answer = answer
+            self.passes(2, 1000)
+        self.delivers("s20")
+        self.passes(2)
+        self.bench.look_through(looking(Roll(["s1", "s5", "s20", "s30"], Temporary(Code.REMOTE_FAULT))))
+        self.passes(2)
+        self.bench.look_through(looking(Roll(["s1", "s31"])))
+        self.passes(2, 3600)
+        self.bench.list_by(None)
+        self.passes()
+
     def is_looked_at(self) -> None:
         now = self.bench.clock.now()
         with self.bench.database.read() as connection:
@@ -152,6 +170,7 @@ def live(bench: Bench, noted: Noted) -> None:
     life.comes_in()
     life.is_carried_out()
     life.dies_and_goes_on()
+    life.is_listed()
     life.is_looked_at()
 
 

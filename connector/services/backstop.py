@@ -1,0 +1,120 @@
+"""Look through a source's own list of open tasks, for deliveries that never came.
+
+What is found is taken in exactly as if it had been delivered: the same unique indexes decide whether it is known, so
+that a delivery which comes at the same moment, or later, is the same request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from connector.errors import ConnectorError
+from connector.model import Task
+from connector.policy.deadlines import due_date
+from connector.policy.retry import next_try
+from connector.services.arrivals import Arrival, Stored, store_together
+from connector.services.remote import HALTING, call_each
+from connector.services.site import BackstopRules, Site, SourceWork
+from connector.states import RequestState
+from connector.store import rolls
+from connector.store.claims import Claim
+from connector.store.columns import AnyRow
+
+#: What stands in a delivery's record in place of the check that accepted it.
+PRINCIPAL: Final = "backstop"
+
+
+def backstop(site: Site) -> bool:
+    """Look through the lists that are due, for each source. Never more to do at once."""
+    for source in site.sources.values():
+        if source.backstop is not None and site.may_report(source):
+            _look_if_due(site, source, source.backstop)
+    return False
+
+
+def _look_if_due(site: Site, source: SourceWork, rules: BackstopRules) -> None:
+    now = site.clock.now()
+    with site.database.read() as connection:
+        row = rolls.find(connection, source.name)
+    if row is not None and row.next_at > now:
+        return
+    seen_until = row.seen_until if row is not None else None
+    since = (now - rules.first if seen_until is None else seen_until) - rules.overlap
+    error = _look(site, source, rules, since)
+    if site.stop.is_set():
+        return
+    next_at = now + rules.every
+    if error is not None:
+        # The next look reaches back to the last one that went well, so that nothing is passed over.
+        next_at = next_try(0, error, now, site.rng, site.report_retry) or next_at
+        site.log.warning("backstop_failed", source=source.name, code=error.code, next_at=next_at)
+    with site.database.write() as connection:
+        rolls.note(connection, source.name, next_at, now if error is None else None)
+
+
+def _look(site: Site, source: SourceWork, rules: BackstopRules, since: datetime) -> ConnectorError | None:
+    """Take in what is not known, part by part; return the error that ended the look, if one did."""
+    listed = rules.roll.open_tasks(since)
+
+    def following(parts: Iterator[Sequence[Task]]) -> Sequence[Task] | None:
+        return next(parts, None)
+
+    while not site.stop.is_set():
+        answers = call_each([listed], following, 1, site.stop, site.reports_to(source))
+        if not answers:
+            # Not asked: the process is to stop, or the source is left alone for now. The next run goes on.
+            return None
+        ((_, tasks),) = answers
+        if isinstance(tasks, HALTING):
+            site.pause_reports(source, tasks)
+        if isinstance(tasks, ConnectorError):
+            return tasks
+        if tasks is None:
+            return None
+        _take_in(site, source, tasks)
+    return None
+
+
+def _take_in(site: Site, source: SourceWork, tasks: Sequence[Task]) -> None:
+    with site.database.read() as connection:
+        known = rolls.known(connection, source.name, [one.request_key for one in tasks])
+        missed = [
+            one
+            for one in tasks
+            if one.request_key not in known
+            or (not one.failed and rolls.told_of_failure(connection, known[one.request_key]))
+        ]
+    if not missed:
+        return
+    arrivals = [_arrival(site, source, one, known.get(one.request_key)) for one in missed]
+    for outcome in store_together(site, arrivals):
+        if isinstance(outcome, ConnectorError):
+            raise outcome
+        if isinstance(outcome, Stored) and not outcome.duplicate:
+            site.log.warning("delivery_missed", source=source.name, request_id=outcome.request_id)
+
+
+def _arrival(site: Site, source: SourceWork, task: Task, row: AnyRow | None) -> Arrival:
+    """Return what a delivery about a task would have brought, had it come; the listing tells the rest."""
+    now = site.clock.now()
+    attempt = row.attempt if row is not None else 0
+    digest = site.pseudonymiser.of_bytes(f"body:{source.name}", f"{PRINCIPAL}:{task.request_key}:{attempt}".encode())
+    due = due_date(now, regulation=source.regulation)
+    claim = Claim(source.name, f"{PRINCIPAL}:{attempt}:{task.request_key}", digest, now, None, PRINCIPAL, "")
+    values: dict[str, Any] = {
+        "source": source.name,
+        "request_key": task.request_key,
+        "external": dict(task.external),
+        "request_types": [],
+        "country": None,
+        "is_test": False,
+        "received_at": now,
+        "due_at": due.at,
+        "due_basis": due.basis,
+        "callback_url": None,
+        "state": RequestState.UNCONFIRMED,
+        "confirm_at": now,
+    }
+    return Arrival(claim, values, None, (), has_event_id=False, at=now)

@@ -1,0 +1,210 @@
+"""Ask the source whether it lists a request, before anything is deleted for it.
+
+A delivery is a word from whoever holds a secret. What counts is what the source itself shows to our own credential: the
+ids that belong together, the types, the stage, the identifiers. What a delivery alone said is compared, and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from connector.codes import Code
+from connector.errors import ConnectorError, NotFound, Refused
+from connector.mapping.rules import RuleSet, kind_key
+from connector.model import Identity, Listing
+from connector.policy.agreement import Doubt, doubt, looks_like_an_identity
+from connector.policy.deadlines import due_date
+from connector.policy.polling import PollPolicy, next_look
+from connector.policy.retry import is_counted, next_try, passes
+from connector.services.intake import identity_hash
+from connector.services.remote import HALTING, call_each
+from connector.services.site import ListingRules, Site, SourceWork
+from connector.states import RequestState
+from connector.store import confirmations, identities, requests
+from connector.store.columns import AnyRow, Connection
+from connector.store.requests import NewIdentity
+
+# Questions to one source at the same time: OneTrust asks for at most five calls per second.
+_CONCURRENCY: Final = 4
+# Looks at a request that is not listed yet: soon, because most are listed within seconds.
+_SOON: Final = PollPolicy(first_s=5.0, factor=2.0, max_s=30.0)
+
+
+def read_back(site: Site) -> bool:
+    """Ask about the requests that wait for it, for each source; say whether there may be more."""
+    more = [_ask_source(site, source) for source in site.sources.values()]
+    return any(more)
+
+
+def _ask_source(site: Site, source: SourceWork) -> bool:
+    limit = site.budgets.read_back
+    rules = source.read_back
+    if rules is None:
+        return _let_pass(site, source)
+    if not site.may_report(source):
+        return False
+    with site.database.read() as connection:
+        rows = confirmations.to_ask_about(connection, source.name, site.clock.now(), limit)
+
+    def ask(row: AnyRow) -> Listing:
+        return rules.reader.read(row.external)
+
+    for row, answer in call_each(rows, ask, _CONCURRENCY, site.stop, site.reports_to(source)):
+        if isinstance(answer, Listing):
+            _take_listing(site, source, rules, row, answer)
+        elif isinstance(answer, Refused):
+            _take_refusal(site, source, rules, row, answer)
+        else:
+            _take_failure(site, source, rules, row, answer)
+    return len(rows) == limit and site.may_report(source)
+
+
+def _let_pass(site: Site, source: SourceWork) -> bool:
+    """Let go on what waited for a listing when that was switched off."""
+    limit, now = site.budgets.read_back, site.clock.now()
+    with site.database.read() as connection:
+        rows = confirmations.to_ask_about(connection, source.name, None, limit)
+    if rows:
+        with site.database.write() as connection:
+            confirmations.let_pass(connection, rows, now)
+    return len(rows) == limit
+
+
+def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: AnyRow, listing: Listing) -> None:
+    now, held = site.clock.now(), False
+    with site.database.write() as connection:
+        row = confirmations.lock_asked(connection, asked)
+        if row is None:
+            return
+        said = identities.of_requests(connection, [row.id])[row.id] if _is_new(row) else []
+        names = [Identity(one.kind, one.value) for one in said]
+        why = doubt(listing, names, rules.refused_stages, closed_is_fine=rules.closed_is_fine)
+        if why is not None:
+            held = _hold(connection, rules, row, why, now)
+        else:
+            unnamed, dropped = _confirm(site, connection, source, row, listing, now)
+    if why is None:
+        site.log.info("request_confirmed", source=source.name, request_id=asked.id, unnamed=unnamed, unlisted=dropped)
+    elif held:
+        site.log.warning("request_doubted", source=source.name, request_id=asked.id, reason=why)
+
+
+def _confirm(
+    site: Site, connection: Connection, source: SourceWork, row: AnyRow, listing: Listing, now: datetime
+) -> tuple[int, int]:
+    """Take over what is listed; return how many answers look like a forgotten identity, and how many were dropped."""
+    listed = list(_listed(source.rules, listing))
+    new = [NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value)) for one in listed]
+    dropped = 0
+    if _is_new(row):
+        dropped = confirmations.keep_only(connection, row, new, now)
+    else:
+        requests.add_identities(connection, row.id, new, now)
+    due = due_date(row.received_at, listing.due_at, source.regulation, listing.country or row.country)
+    if listing.due_at is None and row.due_basis == "platform":
+        # Paused: the source shows no date meanwhile. The last one is kept, so that nothing is forgotten.
+        values = {}
+    else:
+        values = {"due_at": due.at, "due_basis": due.basis}
+    unnamed = sum(looks_like_an_identity(one.value) for one in listing.answers if not _is_known(source.rules, one.kind))
+    confirmations.write_listing(
+        connection,
+        row,
+        now,
+        external={**row.external, **listing.external},
+        request_types=list(listing.request_types),
+        country=listing.country or row.country,
+        is_test=listing.is_test,
+        unnamed=unnamed,
+        **values,
+    )
+    if _is_waiting(row):
+        requests.move_request(connection, row, RequestState.RECEIVED, now)
+    return unnamed, dropped
+
+
+def _listed(rules: RuleSet, listing: Listing) -> Iterator[Identity]:
+    """Return what counts as an identity: by its place, or by a label that a rule names. The rest are attributes."""
+    seen: set[tuple[str, str]] = set()
+    for one in (*listing.identities, *(one for one in listing.answers if _is_known(rules, one.kind))):
+        # The address stands in its own place and often in the form as well.
+        key = (kind_key(one.kind), one.value.reveal())
+        if key not in seen:
+            seen.add(key)
+            yield one
+
+
+def _is_known(rules: RuleSet, label: str) -> bool:
+    key = kind_key(label)
+    return key in rules.by_kind or key in rules.ignored
+
+
+def _is_new(row: AnyRow) -> bool:
+    """Say whether a request was never listed, and nothing of it mapped: what was delivered counts for nothing yet.
+
+    One that was mapped before its source was asked keeps what it has.
+    """
+    return row.confirmed_at is None and _is_waiting(row)
+
+
+def _is_waiting(row: AnyRow) -> bool:
+    """Say whether a request waits for nothing but its listing."""
+    return row.state is RequestState.UNCONFIRMED or (row.state is RequestState.HELD and row.reason in set(Doubt))
+
+
+def _hold(connection: Connection, rules: ListingRules, row: AnyRow, why: Doubt, now: datetime) -> bool:
+    """Hold a request of which nothing was submitted, and ask again later: what is doubtful now may be put right there.
+
+    What was begun goes on: it is not broken off because somebody tidied up. Say whether it was held.
+    """
+    if not _is_waiting(row) and row.state is not RequestState.QUEUED:
+        confirmations.ask_again(connection, row, None)
+        return False
+    confirmations.hold(connection, row, why, now)
+    confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, rules.again))
+    return True
+
+
+def _take_refusal(site: Site, source: SourceWork, rules: ListingRules, asked: AnyRow, error: Refused) -> None:
+    """Hold what is not listed, or not as it was named. A new request may take its time to be listed."""
+    now = site.clock.now()
+    with site.database.write() as connection:
+        row = confirmations.lock_asked(connection, asked)
+        if row is None:
+            return
+        new = row.state is RequestState.UNCONFIRMED and now < row.received_at + rules.visible_within
+        waits = new and isinstance(error, NotFound)
+        why = _why(error)
+        if waits:
+            confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, _SOON))
+        held = not waits and _hold(connection, rules, row, why, now)
+    if held:
+        site.log.warning("request_doubted", source=source.name, request_id=asked.id, reason=why, code=error.code)
+    else:
+        site.log.warning("read_back_failed", source=source.name, request_id=asked.id, code=error.code)
+
+
+def _why(error: Refused) -> Doubt:
+    if isinstance(error, NotFound):
+        return Doubt.NOT_LISTED
+    return Doubt.IDS_DIFFER if error.code is Code.SUBTASK_NOT_IDENTIFIED else Doubt.NOT_READABLE
+
+
+def _take_failure(site: Site, source: SourceWork, rules: ListingRules, asked: AnyRow, error: ConnectorError) -> None:
+    """Ask again later. Never given up: nothing of it may be forgotten, and nothing deleted."""
+    now = site.clock.now()
+    if isinstance(error, HALTING):
+        site.pause_reports(source, error)
+    next_at = next_try(asked.confirm_tries, error, now, site.rng, site.report_retry, due_at=asked.due_at)
+    next_at = next_at or now + timedelta(seconds=rules.again.max_s)
+    with site.database.write() as connection:
+        row = confirmations.lock_asked(connection, asked)
+        if row is None:
+            return
+        confirmations.ask_again(connection, row, next_at, counted=is_counted(error))
+    late = asked.due_at if passes(next_at, now, asked.due_at) else None
+    site.log.warning(
+        "read_back_failed", source=source.name, request_id=asked.id, code=error.code, next_at=next_at, due_at=late
+    )

@@ -1,0 +1,58 @@
+"""A Lytics account, from its settings."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from connector.clock import Clock
+from connector.config.account import AccountSettings
+from connector.lytics.account import DeletionApiName, open_account
+from connector.lytics.identity_delete import BodyKeys
+from connector.lytics.lookup import LookUpCall
+from connector.lytics.pace import Pace, RateLimit
+from connector.outbound import Client
+from connector.policy.polling import PollPolicy
+from connector.policy.retry import RetryPolicy
+from connector.services.site import AccountWork, LookUp
+from connector.wiring.platforms import limits_of
+
+# How a failed call is tried again. Waits in seconds.
+_LYTICS_RETRY = RetryPolicy(first_s=2.0, max_s=300.0, misconfigured_s=300.0)
+_LONGEST_CONFIRM_S = 3600.0
+
+
+def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
+    """Build what the steps work with for one account."""
+    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
+    http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+    body = settings.body
+    account = open_account(
+        name,
+        http,
+        settings.token,
+        DeletionApiName(settings.deletion_api),
+        account_id=settings.account_id,
+        body_keys=BodyKeys(body.table_key, body.field_key, body.values_key),
+        look_up_call=LookUpCall(settings.look_up_call),
+    )
+    return AccountWork(
+        name=name,
+        api_name=settings.deletion_api,
+        observes=settings.mode == "observe",
+        api=account.api,
+        profiles=account.profiles,
+        look_up=LookUp(settings.look_up),
+        concurrency=settings.concurrency,
+        batch_max_values=settings.batch_max_values,
+        batch_max_bytes=settings.batch_max_bytes,
+        batch_wait_s=settings.batch_wait_s,
+        polling=PollPolicy(settings.poll_first_s, settings.poll_factor, settings.poll_max_s),
+        confirming=PollPolicy(settings.confirm_first_s, 2.0, _LONGEST_CONFIRM_S),
+        confirm_for_s=settings.confirm_for_s,
+        warn_after=timedelta(days=settings.warn_after_days),
+        # A call ends before this, whatever happens to it: its time limits add up to less.
+        stale_intent_s=settings.timeout_s * 4 + 60,
+        unknown_wait_s=settings.unknown_wait_s,
+        retry=_LYTICS_RETRY,
+    )
