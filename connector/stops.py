@@ -22,6 +22,7 @@ STOPS: Final[Mapping[str, str]] = {
     "verified": "nothing: a delivery was verified and parsed",
     "claimed": "nothing yet: deliveries are written, in the middle of a shared commit",
     "committed": "the deliveries; no sender has its answer",
+    "listed": "the request as unconfirmed; its source has said what it lists",
     "mapped": "the request as it was mapped",
     "intended": "a submission's intent; Lytics was not called",
     "called": "the intent; Lytics has answered",

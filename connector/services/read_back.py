@@ -49,7 +49,9 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
         rows = confirmations.to_ask_about(connection, source.name, site.clock.now(), limit)
 
     def ask(row: AnyRow) -> Listing:
-        return rules.reader.read(row.external)
+        listing = rules.reader.read(row.external)
+        site.reached("listed")
+        return listing
 
     for row, answer in call_each(rows, ask, _CONCURRENCY, site.stop, site.reports_to(source)):
         if isinstance(answer, Listing):
