@@ -112,7 +112,8 @@ class Fakes:
                 for email, loyalty_id in chunk
             ]
             self.lytics.call("POST", "/_sandbox/seed", {"profiles": profiles})
-            asked = {"requests": [{"email": email} for email, _ in chunk]}
+            # What OneTrust lists of a request has to bear out what its callback said.
+            asked = {"requests": [{"email": one, "identifiers": {"Loyalty ID": other}} for one, other in chunk]}
             rows = self.onetrust.call("POST", "/_sandbox/requests", asked)["requests"]
             made += [
                 Person(row["subtask_id"], (("email", email), ("loyalty_id", loyalty_id)))

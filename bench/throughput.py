@@ -69,9 +69,14 @@ class Fakes:
                 for email, loyalty_id in people
             ]
             self.lytics.call("POST", "/_sandbox/seed", {"profiles": profiles})
+            # What OneTrust lists of a request has to bear out what its callback said.
             asked = [
-                {"email": email, "subtask_id": callbacks.subtask_id(one)}
-                for one, (email, _) in zip(chunk, people, strict=True)
+                {
+                    "email": email,
+                    "identifiers": {"Loyalty ID": loyalty_id},
+                    "subtask_id": callbacks.subtask_id(one),
+                }
+                for one, (email, loyalty_id) in zip(chunk, people, strict=True)
             ]
             self.onetrust.call("POST", "/_sandbox/requests", {"requests": asked})
 
