@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-LABELS: Final = ("email", "Loyalty ID", "Phone Number", "Shoe size")
+LABELS: Final = ("email", "Loyalty ID", "Phone Number", "user_id")
 # There are a thousand reserved numbers in Berlin (+49 30 23125 000 to 999), and nobody shares one.
 _PHONES: Final = 1000
 
@@ -42,7 +42,7 @@ ROLES: Final = (
     Role("duplicate", 30, True, "duplicate", 202, "COMPLETED", deleted=True),
     Role("unknown person", 30, False, "", 202, "COMPLETED", deleted=False),
     Role("tampered", 30, True, "tampered_body", 401, "OPEN", deleted=False),
-    Role("unmapped identity", 20, True, "", 202, "IN_PROGRESS", deleted=False),
+    Role("unusable identity", 20, True, "", 202, "IN_PROGRESS", deleted=False),
 )
 
 
@@ -70,8 +70,8 @@ class Person:
             others["Loyalty ID"] = f"L{self.number:07d}"
         if self.phone_number is not None:
             others["Phone Number"] = f"030 23125 {self.phone_number:03d}"
-        if self.role.name == "unmapped identity":
-            others["Shoe size"] = "44"
+        if self.role.name == "unusable identity":
+            others["user_id"] = "unknown"
         return others
 
     @property

@@ -248,7 +248,7 @@ def test_the_demo_agrees_with_both_fakes(town: Town, api: str) -> None:
 
 @pytest.mark.soak
 def test_a_demo_that_is_asked_to_stop_leaves_no_process_behind(town: Town) -> None:
-    with started(connector("demo", "--callbacks", "20", "--timeout", "60"), town.folder) as running:
+    with started(connector("demo", "--callbacks", "2000", "--timeout", "60"), town.folder) as running:
         until(lambda: "are up" in running.text(), "the demo is playing", running)
         assert running.below("-m granian")
         assert running.terminate() == 130

@@ -85,7 +85,7 @@ class Traffic:
             return not outbound.dead_letters
 
         until(is_delivered, "what was refused is taken", *running)
-        until(self.town.all_completed, "everything is reported", *running)
+        until(self.town.all_completed, "everything is reported", *running, limit_s=120)
         number = len(self.town.onetrust.desk.subtasks)
         assert self.town.times_submitted() == {1: number}
         assert self.town.final_writes() == {1: number}

@@ -83,7 +83,7 @@ def test_a_worker_killed_at_every_point_in_turn_carries_everything_to_its_end(to
         killed = []
         for point in WORKING:
             with started(worker, town.folder, **{VARIABLE: point}) as victim:
-                until(lambda victim=victim: victim.popen.poll() is not None or town.all_completed(), point, victim)
+                until(lambda victim=victim: victim.popen.poll() is not None, point, victim)
                 killed += [point] * (victim.popen.poll() == -9)
         with started(worker, town.folder) as running:
             # Before that it would not hear that it is asked to stop.

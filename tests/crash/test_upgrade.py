@@ -29,9 +29,10 @@ MIDDLES = {
     "0002": "CREATE TABLE key_uses",
     "0003": "",
     "0004": "CREATE INDEX ix_targets_followed",
+    "0005": "CREATE TABLE rolls",
 }
-# Neither table was there in the oldest schema.
-NEW_TABLES = {"replays", "key_uses"}
+# None of these tables was there in the oldest schema.
+NEW_TABLES = {"replays", "key_uses", "rolls"}
 
 
 def noted(revision: str) -> str:

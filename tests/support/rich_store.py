@@ -8,7 +8,9 @@ from typing import Any
 from connector.codes import Code
 from connector.errors import Temporary
 from connector.model import Delivered
+from connector.services.backstop import backstop
 from connector.store import tables as t
+from tests.support.listings import Lister, Roll, asking, looking
 from tests.support.site import Bench
 from tests.support.stand_ins import Killed
 
@@ -20,6 +22,11 @@ def rich_bench(folder: Path) -> Bench:
     bench = Bench(f"sqlite:///{folder / 'store.db'}")
     _ended(bench)
     _under_way(bench)
+    bench.list_by(asking(Lister()))
+    bench.look_through(looking(Roll(["missed"])))
+    backstop(bench.site)
+    bench.list_by(None)
+    bench.look_through(None)
     bench.deliver("waits-1", event="e-waits-1")
     bench.deliver("waits-2", ("email", "wäits 2@example.com"), ("loyalty id", "Ł-2"))
     bench.database.close()

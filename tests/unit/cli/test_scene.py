@@ -50,7 +50,7 @@ class TestCast:
             mapped = {(target.field, target.value.reveal()) for each in result.mapped for target in each.targets}
             if one.role.ends == "COMPLETED":
                 assert mapped == one.submitted
-            assert bool(result.hold_reason) == (one.role.name == "unmapped identity")
+            assert bool(result.hold_reason) == (one.role.name == "unusable identity")
 
 
 def good() -> tuple[Snapshot, Snapshot]:
@@ -126,7 +126,7 @@ SPOILED: dict[str, tuple[Spoil, set[str]]] = {
         {"OneTrust: subtasks COMPLETED", "OneTrust: subtasks in the wrong state"},
     ),
     "a held request was completed": (
-        lambda _, onetrust: subtask(onetrust, "unmapped identity").update(status="COMPLETED"),
+        lambda _, onetrust: subtask(onetrust, "unusable identity").update(status="COMPLETED"),
         {"OneTrust: subtasks COMPLETED", "OneTrust: subtasks IN_PROGRESS", "OneTrust: subtasks in the wrong state"},
     ),
     "a forged request was taken up": (
