@@ -24,8 +24,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One erasure request: the subtask to report on, and the identities to delete, as (field, value)."""
+    """One erasure request and the subtask to report on, and the identities to delete, as (field, value)."""
 
+    request_ref: str
     subtask_id: str
     identities: tuple[tuple[str, str], ...]
 
@@ -79,12 +80,17 @@ class BareLoop:
 
     def run(self, people: Sequence[Person]) -> None:
         identities = [one for person in people for one in person.identities]
+        each(self._read_back, people, self.report_concurrency)
         each(self._report("IN_PROGRESS"), people, self.report_concurrency)
         each(self._look_up, identities, self.concurrency)
         operations = [remote_id for batch in self._batches(identities) for remote_id in self._submit(*batch)]
         each(self._follow, operations, self.concurrency)
         each(self._look_up, identities, self.concurrency)
         each(self._report("COMPLETED"), people, self.report_concurrency)
+
+    def _read_back(self, person: Person) -> None:
+        self.onetrust.call("GET", f"/api/datasubject/v2/subtasks/{person.subtask_id}")
+        self.onetrust.call("GET", f"/api/datasubject/v2/requestqueues/{person.request_ref}/language/en-us")
 
     def _look_up(self, identity: tuple[str, str]) -> None:
         name, value = identity

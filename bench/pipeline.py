@@ -116,7 +116,7 @@ class Fakes:
             asked = {"requests": [{"email": one, "identifiers": {"Loyalty ID": other}} for one, other in chunk]}
             rows = self.onetrust.call("POST", "/_sandbox/requests", asked)["requests"]
             made += [
-                Person(row["subtask_id"], (("email", email), ("loyalty_id", loyalty_id)))
+                Person(row["ref_id"], row["subtask_id"], (("email", email), ("loyalty_id", loyalty_id)))
                 for row, (email, loyalty_id) in zip(rows, chunk, strict=True)
             ]
         return made

@@ -26,6 +26,7 @@ class Doubt(StrEnum):
     STAGE_NOT_ALLOWED = "stage_not_allowed"  # it is not verified yet, or was closed
     TASK_CLOSED = "task_closed"  # somebody ended the task that is ours
     TYPE_MISSING = "type_missing"  # it is listed without any type
+    NOT_ASKED_FOR = "not_asked_for"  # the delivery named a test, or no erasure; the platform lists one
     ADDRESS_DIFFERS = "address_differs"  # the delivery named another e-mail address
 
 

@@ -19,6 +19,7 @@ from connector.policy.deadlines import due_date
 from connector.policy.polling import PollPolicy, next_look
 from connector.policy.retry import is_counted, next_try, passes
 from connector.services.intake import identity_hash
+from connector.services.map import refusal_of
 from connector.services.remote import HALTING, call_each
 from connector.services.site import ListingRules, Site, SourceWork
 from connector.states import RequestState
@@ -83,6 +84,8 @@ def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: An
         said = identities.of_requests(connection, [row.id])[row.id] if _is_new(row) else []
         names = [Identity(one.kind, one.value) for one in said]
         why = doubt(listing, names, rules.refused_stages, closed_is_fine=rules.closed_is_fine)
+        if why is None and _is_new(row) and _asks_for_less(source, row, listing):
+            why = Doubt.NOT_ASKED_FOR
         if why is not None:
             held = _hold(connection, rules, row, why, now)
         else:
@@ -91,6 +94,13 @@ def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: An
         site.log.info("request_confirmed", source=source.name, request_id=asked.id, unnamed=unnamed, unlisted=dropped)
     elif held:
         site.log.warning("request_doubted", source=source.name, request_id=asked.id, reason=why)
+
+
+def _asks_for_less(source: SourceWork, row: AnyRow, listing: Listing) -> bool:
+    """Say whether a delivery named a test or no erasure, where the source lists an erasure: nobody guesses which."""
+    said = refusal_of(source.scope, is_test=row.is_test, request_types=row.request_types)
+    listed = refusal_of(source.scope, is_test=listing.is_test, request_types=listing.request_types)
+    return bool(said) and not listed
 
 
 def _confirm(

@@ -106,6 +106,22 @@ def test_a_type_or_a_test_that_only_onetrust_tells_is_refused(life: Journey) -> 
     assert not life.submitted()
 
 
+@pytest.mark.parametrize("said", [{"testRequest": True}, {"requestTypes": ["Access"]}])
+def test_a_callback_that_itself_asks_for_no_erasure_deletes_nobody_whatever_is_listed(
+    life: Journey, said: dict[str, Any]
+) -> None:
+    life.knows("ana@example.com")
+    asked = life.ask("ana@example.com")
+    assert life.post({"subTaskId": asked.subtask_id, **said}) == 202
+    life.run_for(4)
+    assert held_because(life, asked) == "not_asked_for"
+    life.accept(asked)
+    life.run_for(4)
+    assert held_because(life, asked) == "not_asked_for"
+    assert not life.submitted()
+    assert life.written(asked) == []
+
+
 def test_a_request_that_is_not_listed_yet_is_waited_for_and_then_held_until_it_is(life: Journey) -> None:
     life.knows("ana@example.com")
     early = life.ask("ana@example.com")
