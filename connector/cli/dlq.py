@@ -203,7 +203,10 @@ def _store(context: Context) -> Database:
 
 def _known(context: Context) -> Known:
     config = context.config
-    return Known({name: one.account for name, one in config.sources.items()}, frozenset(config.accounts))
+    asked = frozenset(
+        name for name, one in config.sources.items() if one.read_back is not None and one.read_back.enabled
+    )
+    return Known({name: one.account for name, one in config.sources.items()}, frozenset(config.accounts), asked)
 
 
 def _kinds(kind: str | None) -> tuple[Kind, ...]:

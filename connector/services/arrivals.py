@@ -155,17 +155,18 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
         # It is taken for the latter: that starts something only if the request failed, and then nothing new.
         if arrival.has_event_id:
             return Stored(row.id, duplicate=True)
-    # Where the source lists what counts, a delivery adds nothing to that; it makes us ask once more.
-    counts = row.confirmed_at is None
+    # Where the source lists what counts, a delivery adds nothing to what was listed; it makes us ask once more.
+    asked = arrival.values["confirm_at"] is not None
+    counts = row.confirmed_at is None or not asked
     added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh) if counts else 0
     if fresh:
         return Stored(row.id, duplicate=False)
     _take_over(connection, row, arrival)
-    if arrival.values.get("confirm_at") is not None:
+    if asked:
         confirmations.ask_now(connection, row, now)
     if row.state in _MAY_START_AGAIN:
         reports.supersede(connection, [row.id], now)
-        return Stored(row.id, duplicate=not requests.start_again(connection, row, now))
+        return Stored(row.id, duplicate=not requests.start_again(connection, row, now, asked=asked))
     if row.state in FINISHED_REQUESTS:
         if added:
             raise Rejected(Code.REQUEST_FINISHED)

@@ -49,10 +49,12 @@ class Known:
 
     Attributes:
         sources: the account of each source, by name.
+        asked: the sources that are asked what they list before anything is deleted.
     """
 
     sources: Mapping[str, str]
     accounts: Collection[str]
+    asked: Collection[str] = ()
 
     def lacks(self, source: str) -> str:
         """Say what is missing for a source's work to go on; empty if nothing is."""
@@ -94,7 +96,9 @@ def replay(database: Database, letter: Letter, reason: str, now: datetime, known
             return why
         if report is None:
             reports.supersede(connection, [request.id], now)
-            return "" if requests.start_again(connection, request, now, f"replayed: {reason}") else _MOVED
+            asked = request.source in known.asked
+            began = requests.start_again(connection, request, now, f"replayed: {reason}", asked=asked)
+            return "" if began else _MOVED
         if reports.queue_again(connection, [report.id], report.state, now) != 1:
             return _MOVED
         _note(connection, request, report, now, f"report_replayed: {reason}")

@@ -31,6 +31,8 @@ from connector.store.requests import NewIdentity
 _CONCURRENCY: Final = 4
 # Looks at a request that is not listed yet: soon, because most are listed within seconds.
 _SOON: Final = PollPolicy(first_s=5.0, factor=2.0, max_s=30.0)
+# What waits since before the questions were switched off is looked for so often.
+_LET_PASS_EVERY: Final = timedelta(minutes=1)
 
 
 def read_back(site: Site) -> bool:
@@ -65,10 +67,15 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
 
 
 def _let_pass(site: Site, source: SourceWork) -> bool:
-    """Let go on what waited for a listing when that was switched off."""
-    limit, now = site.budgets.read_back, site.clock.now()
+    """Let go on what waited for a listing when that was switched off; what a doubt holds stays held."""
+    limit, now, turn = site.budgets.read_back, site.clock.now(), f"let_pass:{source.name}"
+    if site.pauses.hold(turn, now):
+        return False
     with site.database.read() as connection:
-        rows = confirmations.to_ask_about(connection, source.name, None, limit)
+        rows = confirmations.never_doubted(connection, source.name, limit)
+    if len(rows) < limit:
+        # It reads what is held as well, however much that is: not at every tick.
+        site.pauses.set(turn, now + _LET_PASS_EVERY)
     if rows:
         with site.database.write() as connection:
             confirmations.let_pass(connection, rows, now)
@@ -81,10 +88,11 @@ def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: An
         row = confirmations.lock_asked(connection, asked)
         if row is None:
             return
-        said = identities.of_requests(connection, [row.id])[row.id] if _is_new(row) else []
+        first = _is_first(row)
+        said = identities.of_requests(connection, [row.id])[row.id] if first else []
         names = [Identity(one.kind, one.value) for one in said]
         why = doubt(listing, names, rules.refused_stages, closed_is_fine=rules.closed_is_fine)
-        if why is None and _is_new(row) and _asks_for_less(source, row, listing):
+        if why is None and first and _asks_for_less(source, row, listing):
             why = Doubt.NOT_ASKED_FOR
         if why is not None:
             held = _hold(connection, rules, row, why, now)
@@ -108,12 +116,14 @@ def _confirm(
 ) -> tuple[int, int]:
     """Take over what is listed; return how many answers look like a forgotten identity, and how many were dropped."""
     listed = list(_listed(source.rules, listing))
-    new = [NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value)) for one in listed]
+    found = [NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value)) for one in listed]
     dropped = 0
-    if _is_new(row):
-        dropped = confirmations.keep_only(connection, row, new, now)
+    if _is_first(row) and not identities.was_begun(connection, row.id):
+        # What was delivered counts for nothing; it may have been mapped before its source was asked at all.
+        identities.forget_unsubmitted(connection, [row.id])
+        dropped = confirmations.keep_only(connection, row, found, now)
     else:
-        requests.add_identities(connection, row.id, new, now)
+        requests.add_identities(connection, row.id, found, now)
     due = due_date(row.received_at, listing.due_at, source.regulation, listing.country or row.country)
     if listing.due_at is None and row.due_basis == "platform":
         # Paused: the source shows no date meanwhile. The last one is kept, so that nothing is forgotten.
@@ -153,10 +163,10 @@ def _is_known(rules: RuleSet, label: str) -> bool:
     return key in rules.by_kind or key in rules.ignored
 
 
-def _is_new(row: AnyRow) -> bool:
-    """Say whether a request was never listed, and nothing of it mapped: what was delivered counts for nothing yet.
+def _is_first(row: AnyRow) -> bool:
+    """Say whether a request waits for its first listing: all that is known of it is what was delivered.
 
-    One that was mapped before its source was asked keeps what it has.
+    One that was mapped before its source was asked, and is not doubted, keeps what it has.
     """
     return row.confirmed_at is None and _is_waiting(row)
 
@@ -171,7 +181,8 @@ def _hold(connection: Connection, rules: ListingRules, row: AnyRow, why: Doubt, 
 
     What was begun goes on: it is not broken off because somebody tidied up. Say whether it was held.
     """
-    if not _is_waiting(row) and row.state is not RequestState.QUEUED:
+    mapped_only = row.state is RequestState.HELD and not identities.was_begun(connection, row.id)
+    if not (_is_waiting(row) or mapped_only or row.state is RequestState.QUEUED):
         confirmations.ask_again(connection, row, None)
         return False
     confirmations.hold(connection, row, why, now)

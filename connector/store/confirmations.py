@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, update
 
+from connector.policy.agreement import Doubt
 from connector.states import OPEN_REQUESTS, RequestState
 from connector.store import requests as request_rows
 from connector.store.columns import AnyRow
@@ -22,11 +23,19 @@ from connector.store.tables import identities, requests, targets
 _ASKED = text("confirm_at IS NOT NULL")
 
 
-def to_ask_about(connection: Connection, source: str, now: datetime | None, limit: int) -> Sequence[AnyRow]:
-    """Return the requests of a source to be asked about by now, or at any time; those that wait longest first."""
-    asked = select(requests).where(_ASKED, requests.c.source == source)
-    if now is not None:
-        asked = asked.where(requests.c.confirm_at <= now)
+# Held by what the source listed, or did not: only a listing lets it go on, whoever switches the questions off.
+_DOUBTED = (requests.c.state == RequestState.HELD) & requests.c.reason.in_(tuple(Doubt))
+
+
+def to_ask_about(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
+    """Return the requests of a source to be asked about by now, those that wait longest first."""
+    asked = select(requests).where(_ASKED, requests.c.source == source, requests.c.confirm_at <= now)
+    return connection.execute(asked.order_by(requests.c.confirm_at, requests.c.id).limit(limit)).all()
+
+
+def never_doubted(connection: Connection, source: str, limit: int) -> Sequence[AnyRow]:
+    """Return the requests of a source that wait for an answer, and that no answer has held."""
+    asked = select(requests).where(_ASKED, requests.c.source == source, ~_DOUBTED)
     return connection.execute(asked.order_by(requests.c.confirm_at, requests.c.id).limit(limit)).all()
 
 
@@ -79,7 +88,11 @@ def ask_now(connection: Connection, row: AnyRow, now: datetime) -> None:
 
 
 def let_pass(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> None:
-    """Let requests be mapped that wait for a listing although their source is not asked for one any more."""
+    """Let requests be mapped that wait for a listing although their source is not asked for one any more.
+
+    Args:
+        rows: of `never_doubted`; one that was held by a doubt since then was asked about since then, and is left alone.
+    """
     for one in sorted(rows, key=lambda row: str(row.id)):
         row = lock_asked(connection, one)
         if row is None:

@@ -45,18 +45,29 @@ def forget_unsubmitted(connection: Connection, request_ids: Collection[str]) -> 
 
     The lock on a request keeps its targets from being taken into a call meanwhile.
     """
+    sent_of = _with_targets(connection, request_ids)
+    for part in parts([one for one, sent in sent_of.items() if not sent]):
+        connection.execute(delete(targets).where(targets.c.request_id.in_(part)))
+    return {one for one, sent in sent_of.items() if sent}
+
+
+def was_begun(connection: Connection, request_id: str) -> bool:
+    """Say whether a target of a locked request was part of a call in this attempt, or ended in an earlier one."""
+    return _with_targets(connection, [request_id]).get(request_id, False)
+
+
+def _with_targets(connection: Connection, request_ids: Collection[str]) -> dict[str, bool]:
+    """Return those of the requests that have targets, each with whether one of them was part of a call."""
     was_sent = case((or_(targets.c.state != TargetState.QUEUED, targets.c.tries > 0), 1), else_=0)
-    started: dict[str, bool] = {}
+    found: dict[str, bool] = {}
     for part in parts(request_ids):
         rows = connection.execute(
             select(targets.c.request_id, func.max(was_sent))
             .where(targets.c.request_id.in_(part))
             .group_by(targets.c.request_id)
         )
-        started |= {request_id: bool(sent) for request_id, sent in rows}
-    for part in parts([one for one, sent in started.items() if not sent]):
-        connection.execute(delete(targets).where(targets.c.request_id.in_(part)))
-    return {one for one, sent in started.items() if sent}
+        found |= {request_id: bool(sent) for request_id, sent in rows}
+    return found
 
 
 def record(connection: Connection, results: Sequence[tuple[AnyRow, Mapped]]) -> None:

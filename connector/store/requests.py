@@ -151,10 +151,11 @@ def note_mapping(connection: Connection, rows: Sequence[AnyRow], *, reason: str,
         )
 
 
-def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "") -> bool:
+def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "", *, asked: bool) -> bool:
     """Begin a new attempt of a request that ended partial or failed: what failed is queued again, nothing else.
 
-    One whose source listed it has to be listed once more: time has passed, and people change their minds.
+    Args:
+        asked: whether its source is asked what it lists: time has passed, and people change their minds.
     """
     for ended in (TargetState.REFUSED, TargetState.FAILED):
         ids = connection.scalars(
@@ -178,10 +179,9 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             entered_at=now,
         )
     again = {"attempt": row.attempt + 1, "finished_at": None}
-    if row.confirmed_at is None:
-        return move_request(connection, row, RequestState.RECEIVED, now, reason=reason, **again)
-    again |= {"confirm_at": now, "confirm_tries": 0}
-    return move_request(connection, row, RequestState.UNCONFIRMED, now, reason=reason, **again)
+    again |= {"confirm_at": now if asked else None, "confirm_tries": 0}
+    first = RequestState.UNCONFIRMED if asked else RequestState.RECEIVED
+    return move_request(connection, row, first, now, reason=reason, **again)
 
 
 def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Sequence[AnyRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -287,6 +287,11 @@ class TestReplayOfAReport:
 
 
 class TestReplayOfARequest:
+    def test_its_source_is_asked_first_where_it_is_asked_what_it_lists(self, bench: Bench) -> None:
+        letter = failed(bench)
+        assert replay(bench, letter, replace(KNOWN, asked={"onetrust"})) == ""
+        assert bench.state() == "unconfirmed"
+
     def test_what_failed_gets_a_new_attempt_and_the_source_is_told(self, bench: Bench) -> None:
         bench.knows("s1@example.com")
         letter = failed(bench)

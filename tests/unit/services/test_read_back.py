@@ -10,11 +10,19 @@ import pytest
 
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
+from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
 from connector.model import Listing
 from connector.services.read_back import read_back
 from connector.store.tables import identities, targets
 from tests.support.listings import REF, Lister, asking, listing
 from tests.support.site import START, Bench
+
+
+def other_rules() -> RuleSet:
+    """Return rules under which whoever is held by a rule is mapped again."""
+    email = Rule(("email",), (TargetRule("user", "email", ("trim", "lower")),))
+    loyalty = Rule(("loyalty id",), (TargetRule("user", "loyalty_id", ("trim",)),))
+    return compile_rules([email, loyalty], ignore_kinds=("first name", "shoe size"))
 
 
 class Asking(Bench):
@@ -240,7 +248,10 @@ def test_an_answer_that_comes_late_changes_nothing(bench: Asking) -> None:
     assert bench.state() == "received"
 
 
-def test_switched_off_it_lets_go_what_waits_and_nothing_that_is_held(bench: Asking) -> None:
+def test_switched_off_it_lets_go_what_waits_and_nothing_that_a_doubt_holds(bench: Asking) -> None:
+    bench.deliver("s3")
+    bench.lister.answer = Refused(Code.SUBTASK_NOT_IDENTIFIED)
+    bench.step()
     bench.deliver("s1")
     bench.deliver("s2")
     bench.lister.answer = Temporary(Code.REMOTE_FAULT)
@@ -249,6 +260,65 @@ def test_switched_off_it_lets_go_what_waits_and_nothing_that_is_held(bench: Aski
     bench.step()
     assert (bench.state("s1"), bench.state("s2")) == ("received", "received")
     assert bench.dossier("s1").history[-1].reason == "read_back_off"
+    # Neither the next pass, nor further calls, nor other rules make anybody's word out of what OneTrust denied.
+    bench.deliver("s3", ("loyalty id", "0048"))
+    bench.with_rules(other_rules())
+    bench.run_to_end(passes=5, hours=1)
+    assert bench.state("s1") == "completed"
+    assert (bench.state("s3"), bench.dossier("s3").request.reason) == ("held", "ids_differ")
+    assert bench.target_states("s3") == []
+    bench.list_by(asking(bench.lister))
+    bench.lister.answer = listing(email="s3@example.com")
+    bench.run_to_end(passes=5, hours=1)
+    assert bench.state("s3") == "completed"
+
+
+def test_what_a_rule_was_missing_for_is_held_by_a_doubt_as_well(bench: Asking) -> None:
+    """Held by the mapping it would go on under other rules, although it was withdrawn meanwhile."""
+    bench.list_by(None)
+    bench.deliver("s1", ("email", "s1@example.com"), ("shoe size", "44"))
+    bench.run_to_end(passes=1, seconds=1)
+    assert (bench.state(), bench.row.reason) == ("held", "unmapped_identity")
+    bench.list_by(asking(bench.lister))
+    bench.lister.answer = listing(stage="REJECTED")
+    bench.deliver("s1")
+    bench.step()
+    assert (bench.state(), bench.row.reason) == ("held", "stage_not_allowed")
+    bench.with_rules(other_rules())
+    bench.run_to_end(passes=3, seconds=61)
+    assert bench.lytics.calls == []
+    bench.lister.answer = listing(("Loyalty ID", "0048"))
+    bench.run_to_end(seconds=901)
+    # It was never listed before: what is listed now takes the place of what was delivered.
+    assert (bench.state(), bench.values()) == ("completed", [("Loyalty ID", "0048"), ("email", "s1@example.com")])
+
+
+def test_later_identifiers_count_again_once_it_is_switched_off(bench: Asking) -> None:
+    bench.with_account(observes=True)
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.run_to_end(passes=2, seconds=1)
+    bench.list_by(None)
+    assert not bench.deliver("s1", ("loyalty id", "0048")).duplicate
+    bench.run_to_end(passes=1, seconds=1)
+    assert bench.target_states() == ["queued", "queued"]
+
+
+def test_a_new_attempt_of_what_was_never_listed_has_to_be_listed(bench: Asking) -> None:
+    bench.list_by(None)
+    bench.lytics.refuses = {"s1@example.com"}
+    bench.deliver()
+    bench.run_to_end()
+    assert bench.state() == "failed"
+    bench.list_by(asking(bench.lister))
+    bench.lister.answer = listing(email="other@example.com")
+    bench.deliver()
+    bench.run_to_end(passes=2, seconds=1)
+    assert (bench.state(), bench.row.reason) == ("held", "address_differs")
+    bench.lytics.refuses = set()
+    bench.lister.answer = listing()
+    bench.run_to_end(seconds=901)
+    assert bench.state() == "completed"
 
 
 def test_what_was_mapped_before_its_source_was_asked_keeps_what_it_has(bench: Asking) -> None:
