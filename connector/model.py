@@ -66,6 +66,7 @@ class Listing:
         stage: where the request is in the platform's own course of things, in capitals with underscores.
         is_open: whether the task that is ours has not been ended by anybody.
         due_at: the platform's own deadline; None also while it is paused.
+        request_keys: every `Call.request_key` under which a delivery about it may come; the first names our task alone.
     """
 
     external: Mapping[str, str]
@@ -77,6 +78,7 @@ class Listing:
     due_at: datetime | None = None
     country: str | None = None
     is_test: bool = False
+    request_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,18 @@ class Task:
     """An open task that a platform lists as ours.
 
     Attributes:
-        request_key: what a delivery about it would have as `Call.request_key`.
+        request_keys: every `Call.request_key` that a delivery about it may have; the first names this task alone.
         external: its ids, by the names of `Call.external`.
         failed: whether it stands as failed, as we may have left it.
     """
 
-    request_key: str
+    request_keys: tuple[str, ...]
     external: Mapping[str, str]
     failed: bool = False
+
+    @property
+    def request_key(self) -> str:
+        return self.request_keys[0]
 
 
 @dataclass(frozen=True, slots=True)

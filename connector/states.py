@@ -71,7 +71,8 @@ class ReportState(StrEnum):
 R, T, S, P = RequestState, TargetState, SubmissionState, ReportState
 
 REQUEST_MOVES: Final[dict[RequestState, frozenset[RequestState]]] = {
-    R.UNCONFIRMED: frozenset({R.RECEIVED, R.HELD}),
+    # Rejected at once: the source lists it as one that is here under another name.
+    R.UNCONFIRMED: frozenset({R.RECEIVED, R.HELD, R.REJECTED}),
     R.RECEIVED: frozenset({R.QUEUED, R.HELD, R.REJECTED}),
     # What was held because its source did not list it is received once it does.
     R.HELD: frozenset({R.RECEIVED, R.QUEUED, R.WORKING, R.REJECTED}),

@@ -72,6 +72,7 @@ ACTIONS: Final[dict[str, str]] = {
     "backstop_failed": "a source's list of open tasks could not be looked through; that is done again at `next_at`",
     "request_confirmed": "the source lists a request as it was delivered; its identities are taken from there",
     "request_doubted": "the source does not list a request as it was delivered; it is held, and asked about again",
+    "request_joined": "the source lists a request as one that came under another name; `connector show` says which",
     "read_back_failed": "the source could not be asked about a request, or does not list it yet; it is asked again",
     "request_mapped": "a request's identities were mapped; `state` says whether it is queued, held or rejected",
     "request_finished": "a request reached its end and its report was put into the outbox",

@@ -12,7 +12,7 @@ from connector.codes import Code
 from connector.errors import ConnectorError, Rejected, Temporary
 from connector.services.site import Site
 from connector.states import FINISHED_REQUESTS, RequestState
-from connector.store import arrivals, claims, confirmations, reports, requests
+from connector.store import arrivals, claims, confirmations, reports, requests, twins
 from connector.store.claims import Claim, Replay
 from connector.store.columns import AnyRow, Connection
 from connector.store.requests import NewIdentity
@@ -137,11 +137,13 @@ def _store_known(connection: Connection, arrival: Arrival) -> Stored | Connector
 
 def _add(connection: Connection, arrival: Arrival) -> Stored:
     now, claim = arrival.at, arrival.claim
-    row, fresh = requests.find_or_insert(connection, arrival.values, now)
+    named, fresh = requests.find_or_insert(connection, arrival.values, now)
+    row = twins.followed(connection, named, lock=True)
+    same = {named.id, row.id}
     seen = claims.claim_replay(connection, arrival.replay, row.id) if arrival.replay is not None else None
     if seen is not None:
         # The very same delivery once more, by the sender or by somebody who recorded it.
-        if seen.body_digest != claim.body_digest or seen.request_id != row.id:
+        if seen.body_digest != claim.body_digest or seen.request_id not in same:
             raise Rejected(Code.DELIVERY_REPLAYED)
         assert arrival.replay is not None
         # A retry under the same id has a later time: it would be let in for longer than the first.
@@ -149,7 +151,7 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
         return Stored(row.id, duplicate=True)
     earlier = claims.claim(connection, claim, row.id)
     if earlier is not None:
-        if earlier.body_digest != claim.body_digest or earlier.request_id != row.id:
+        if earlier.body_digest != claim.body_digest or earlier.request_id not in same:
             raise Rejected(Code.EVENT_CONFLICT)
         # Without an event id nothing tells a replay from a source that asks again on purpose, with the same bytes.
         # It is taken for the latter: that starts something only if the request failed, and then nothing new.
@@ -162,17 +164,27 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     if fresh:
         return Stored(row.id, duplicate=False)
     _take_over(connection, row, arrival)
+    if added and row.state in FINISHED_REQUESTS - _MAY_START_AGAIN:
+        raise Rejected(Code.REQUEST_FINISHED)
+    began = call_again(connection, row, now, asked=asked)
+    return Stored(row.id, duplicate=not began and (added == 0 or row.state in _MAY_START_AGAIN))
+
+
+def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: bool) -> bool:
+    """Do what a further call for a locked request is for; say whether that begins a new attempt.
+
+    Args:
+        asked: whether its source is asked what it lists.
+    """
     if asked:
         confirmations.ask_now(connection, row, now)
     if row.state in _MAY_START_AGAIN:
         reports.supersede(connection, [row.id], now)
-        return Stored(row.id, duplicate=not requests.start_again(connection, row, now, asked=asked))
+        return requests.start_again(connection, row, now, asked=asked)
     if row.state in FINISHED_REQUESTS:
-        if added:
-            raise Rejected(Code.REQUEST_FINISHED)
         # The source asks again: a last report that never reached it is sent once more.
         reports.revive(connection, row.id, row.attempt, now)
-    return Stored(row.id, duplicate=added == 0)
+    return False
 
 
 def _take_over(connection: Connection, row: AnyRow, arrival: Arrival) -> None:

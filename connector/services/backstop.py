@@ -14,7 +14,7 @@ from connector.errors import ConnectorError
 from connector.model import Task
 from connector.policy.deadlines import due_date
 from connector.policy.retry import next_try
-from connector.services.arrivals import Arrival, Stored, store_together
+from connector.services.arrivals import Arrival, store_together
 from connector.services.remote import HALTING, call_each
 from connector.services.site import BackstopRules, Site, SourceWork
 from connector.states import RequestState
@@ -40,10 +40,13 @@ def _look_if_due(site: Site, source: SourceWork, rules: BackstopRules) -> None:
         row = rolls.find(connection, source.name)
     if row is not None and row.next_at > now:
         return
-    seen_until = row.seen_until if row is not None else None
-    since = (now - rules.first if seen_until is None else seen_until) - rules.overlap
-    error = _look(site, source, rules, since)
-    if site.stop.is_set():
+    seen_until = now - rules.first if row is None else row.seen_until
+    if row is None:
+        # However late the first look goes well, it reaches back as far as one of now.
+        with site.database.write() as connection:
+            rolls.note(connection, source.name, now, seen_until)
+    to_its_end, error = _look(site, source, rules, seen_until - rules.overlap)
+    if not to_its_end:
         return
     next_at = now + rules.every
     if error is not None:
@@ -54,8 +57,13 @@ def _look_if_due(site: Site, source: SourceWork, rules: BackstopRules) -> None:
         rolls.note(connection, source.name, next_at, now if error is None else None)
 
 
-def _look(site: Site, source: SourceWork, rules: BackstopRules, since: datetime) -> ConnectorError | None:
-    """Take in what is not known, part by part; return the error that ended the look, if one did."""
+def _look(site: Site, source: SourceWork, rules: BackstopRules, since: datetime) -> tuple[bool, ConnectorError | None]:
+    """Take in what is not known, part by part.
+
+    Returns:
+        Whether it came to an end, else it is to begin again; and what kept it from going well.
+    """
+    failed: ConnectorError | None = None
     listed = rules.roll.open_tasks(since)
 
     def following(parts: Iterator[Sequence[Task]]) -> Sequence[Task] | None:
@@ -64,36 +72,37 @@ def _look(site: Site, source: SourceWork, rules: BackstopRules, since: datetime)
     while not site.stop.is_set():
         answers = call_each([listed], following, 1, site.stop, site.reports_to(source))
         if not answers:
-            # Not asked: the process is to stop, or the source is left alone for now. The next run goes on.
-            return None
+            # Not asked: the process is to stop, or the source is left alone for now.
+            return False, None
         ((_, tasks),) = answers
         if isinstance(tasks, HALTING):
             site.pause_reports(source, tasks)
         if isinstance(tasks, ConnectorError):
-            return tasks
+            return True, tasks
         if tasks is None:
-            return None
-        _take_in(site, source, tasks)
-    return None
+            return True, failed
+        failed = _take_in(site, source, tasks) or failed
+    return False, None
 
 
-def _take_in(site: Site, source: SourceWork, tasks: Sequence[Task]) -> None:
+def _take_in(site: Site, source: SourceWork, tasks: Sequence[Task]) -> ConnectorError | None:
+    """Take in what is not known; return the error of one that could not be stored, after all others were."""
     with site.database.read() as connection:
-        known = rolls.known(connection, source.name, [one.request_key for one in tasks])
+        known = rolls.known(connection, source.name, tasks)
         missed = [
             one
             for one in tasks
             if one.request_key not in known
             or (not one.failed and rolls.told_of_failure(connection, known[one.request_key]))
         ]
-    if not missed:
-        return
+    failed: ConnectorError | None = None
     arrivals = [_arrival(site, source, one, known.get(one.request_key)) for one in missed]
-    for outcome in store_together(site, arrivals):
+    for outcome in store_together(site, arrivals) if arrivals else ():
         if isinstance(outcome, ConnectorError):
-            raise outcome
-        if isinstance(outcome, Stored) and not outcome.duplicate:
+            failed = outcome
+        elif not outcome.duplicate:
             site.log.warning("delivery_missed", source=source.name, request_id=outcome.request_id)
+    return failed
 
 
 def _arrival(site: Site, source: SourceWork, task: Task, row: AnyRow | None) -> Arrival:

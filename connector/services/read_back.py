@@ -18,12 +18,13 @@ from connector.policy.agreement import Doubt, doubt, looks_like_an_identity
 from connector.policy.deadlines import due_date
 from connector.policy.polling import PollPolicy, next_look
 from connector.policy.retry import is_counted, next_try, passes
+from connector.services.arrivals import call_again
 from connector.services.intake import identity_hash
 from connector.services.map import refusal_of
 from connector.services.remote import HALTING, call_each
 from connector.services.site import ListingRules, Site, SourceWork
 from connector.states import RequestState
-from connector.store import confirmations, identities, requests
+from connector.store import confirmations, identities, requests, twins
 from connector.store.columns import AnyRow, Connection
 from connector.store.requests import NewIdentity
 
@@ -85,8 +86,11 @@ def _let_pass(site: Site, source: SourceWork) -> bool:
 def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: AnyRow, listing: Listing) -> None:
     now, held = site.clock.now(), False
     with site.database.write() as connection:
+        requests.lock_known(connection, {(source.name, key) for key in (asked.request_key, *listing.request_keys)})
         row = confirmations.lock_asked(connection, asked)
         if row is None:
+            return
+        if _joins(site, connection, row, listing, now):
             return
         first = _is_first(row)
         said = identities.of_requests(connection, [row.id])[row.id] if first else []
@@ -102,6 +106,21 @@ def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: An
         site.log.info("request_confirmed", source=source.name, request_id=asked.id, unnamed=unnamed, unlisted=dropped)
     elif held:
         site.log.warning("request_doubted", source=source.name, request_id=asked.id, reason=why)
+
+
+def _joins(site: Site, connection: Connection, row: AnyRow, listing: Listing, now: datetime) -> bool:
+    """End a request that is here already, under another of its names; say whether that is so."""
+    if not _is_waiting(row) or identities.was_begun(connection, row.id):
+        return False
+    other = twins.find(connection, row, listing.request_keys, listing.external)
+    if other is None:
+        return False
+    twins.end(connection, row, other, now)
+    if other.finished_at is None or other.finished_at < row.received_at:
+        # Whoever called under the other name afterwards called for it again.
+        call_again(connection, other, now, asked=True)
+    site.log.info("request_joined", source=row.source, request_id=row.id)
+    return True
 
 
 def _asks_for_less(source: SourceWork, row: AnyRow, listing: Listing) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select, true
 
 from connector.policy.retry import PRESSING
 from connector.states import FINISHED_REQUESTS, OPEN_REQUESTS, TERMINAL_TARGETS, ReportState, RequestState, TargetState
+from connector.store import twins
 from connector.store.columns import AnyRow
 from connector.store.dead_letters import UNFULFILLED, is_dropped
 from connector.store.tables import (
@@ -152,7 +153,10 @@ def with_ended_reports(connection: Connection, limit: int) -> Sequence[AnyRow]:
 
 
 def find(connection: Connection, name: str) -> Sequence[AnyRow]:
-    """Return the requests that go by a name: our id or a beginning of it, or one of the source's own ids."""
+    """Return the requests that go by a name: our id or a beginning of it, or one of the source's own ids.
+
+    One that ended because another is the same is found by our id; by the source's ids that other one is.
+    """
     if _HEX.fullmatch(name.lower()):
         # Between its beginning and what follows on all that begin so: every database answers that by its index.
         first, last = name.lower(), f"{name.lower()}g"
@@ -167,13 +171,18 @@ def find(connection: Connection, name: str) -> Sequence[AnyRow]:
         select(requests).where(requests.c.source.in_(sources), requests.c.request_key.in_(keys)).limit(2)
     ).all()
     if by_key:
-        return by_key
+        return _standing(connection, by_key)
     external = [requests.c.external[key].as_string() == name for key in ("request_ref", "subtask_id", "request_id")]
     for condition in external:
-        rows = connection.execute(select(requests).where(condition).limit(2)).all()
+        rows = connection.execute(select(requests).where(condition).limit(3)).all()
         if rows:
-            return rows
+            return _standing(connection, rows)
     return []
+
+
+def _standing(connection: Connection, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
+    found = (twins.followed(connection, row) for row in rows)
+    return list({row.id: row for row in found}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ rolls = Table(
     "rolls",
     metadata,
     Column("source", NAME, primary_key=True),
-    Column("seen_until", UtcDateTime),
+    Column("seen_until", UtcDateTime, nullable=False),
     Column("next_at", UtcDateTime, nullable=False),
 )
 

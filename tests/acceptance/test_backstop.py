@@ -73,6 +73,58 @@ def test_a_callback_before_or_after_it_is_the_same_request(life: Journey) -> Non
     deleted_once(life, [first, second])
 
 
+def one_attempt_each(life: Journey, asked: list[Any]) -> None:
+    """Require that everybody was deleted once and told once, whatever names the requests came under."""
+    life.run_until_told(*asked, seconds=60)
+    assert life.lytics.profiles == []
+    assert set(life.submitted().values()) == {1}
+    assert [life.written(one).count("COMPLETED") for one in asked] == [1] * len(asked)
+
+
+def test_a_callback_that_names_only_the_request_is_the_same_request(life: Journey) -> None:
+    """In either order, and whether or not the first was listed when the second came."""
+    asked = people(life, 4)
+    for one in asked[:2]:
+        assert life.post({"requestQueueRefId": one.ref_id}) == 202
+    life.run_for(1, seconds=1)
+    backstop(life.site)
+    for one in asked[2:]:
+        assert life.post({"requestQueueRefId": one.ref_id}) == 202
+    one_attempt_each(life, asked)
+    life.run_for(3, seconds=HALF_AN_HOUR)
+    states = [life.dossier(one).request for one in asked]
+    assert {str(one.state) for one in states} == {"completed"}
+    with life.site.database.read() as connection:
+        ended = connection.execute(select(requests).where(requests.c.state == "rejected")).all()
+    assert len(ended) == count(life, requests) - len(asked)
+    assert {one.reason[:8] for one in ended} == {"same_as:"}
+
+
+@pytest.mark.parametrize("named_first", [True, False])
+def test_a_further_call_under_either_name_is_one_for_the_same_request(life: Journey, *, named_first: bool) -> None:
+    life.knows("ana@example.com")
+    life.lytics.faults.turn_on("still_present")
+    asked = life.ask("ana@example.com")
+    names = [{"subTaskId": asked.subtask_id}, {"requestQueueRefId": asked.ref_id}]
+    first, second = names if named_first else reversed(names)
+    assert life.post(first) == 202
+    life.run_until_told(asked, seconds=7200)
+    assert life.written(asked)[-1] == "FAILED"
+    life.onetrust.person_sets(asked.subtask_id, "OPEN", "please try again")
+    assert life.post(second) == 202
+    life.run_until_told(asked, seconds=7200)
+    assert life.written(asked).count("FAILED") == 2
+    life.lytics.faults.turn_off("still_present")
+    life.onetrust.person_sets(asked.subtask_id, "OPEN", "and once more")
+    # The very same bytes as before: those of a request that ended because another one is the same.
+    assert life.post(second) in (200, 202)
+    life.run_until_told(asked, seconds=7200)
+    assert life.written(asked)[-1] == "COMPLETED"
+    with life.site.database.read() as connection:
+        rows = connection.execute(select(requests)).all()
+    assert sorted((str(one.state), one.attempt) for one in rows) == [("completed", 3), ("rejected", 1)]
+
+
 def test_both_at_the_same_moment_are_one_request(life: Journey) -> None:
     asked = people(life, 20)
     begun = threading.Barrier(2)

@@ -51,7 +51,7 @@ class Roll:
         for part in self.parts:
             if isinstance(part, ConnectorError):
                 raise part
-            yield [Task(f"subtask:{name}", {"subtask_id": name}) for name in part]
+            yield [Task((f"subtask:{name}",), {"subtask_id": name}) for name in part]
 
 
 def looking(roll: Roll) -> BackstopRules:

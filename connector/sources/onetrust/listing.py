@@ -19,6 +19,7 @@ from connector.model import Identity, Listing
 from connector.private import Private
 from connector.sources.fields import Field, Fields
 from connector.sources.onetrust.api import OPEN, OneTrustApi, Subtask, is_reference, is_uuid, normalised
+from connector.sources.onetrust.parse import request_keys
 
 MAX_VALUE_CHARS: Final = 4096
 MAX_KIND_CHARS: Final = 100
@@ -86,9 +87,10 @@ class OneTrustListing:
         if not stage:
             raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "a request without a stage")
         legal = body.get("legalDeadLineInfo")
+        external = {"request_ref": ref, "subtask_id": subtask.id.lower()}
         return Listing(
-            external={"request_ref": ref, "subtask_id": subtask.id.lower()}
-            | ({"request_id": said_id} if said_id else {}),
+            external=external | ({"request_id": said_id} if said_id else {}),
+            request_keys=request_keys(external),
             request_types=_words(fields, "requestTypes"),
             identities=tuple(_address(fields)),
             answers=tuple(_answers(body)),

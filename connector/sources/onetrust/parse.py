@@ -8,7 +8,7 @@ and subtask ids as UUIDs. Names of persons and fields unknown to the contract ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,13 +69,16 @@ class OneTrustSource:
             return Call("", None, {}, (), (), purpose=Purpose.OTHER)
         _require_our_event(fields)
         external = _external_ids(fields)
+        keys = request_keys(external)
+        if not keys:
+            raise Rejected(Code.REQUEST_ID_MISSING)
         event_id = fields.one("eventId")
         request_types = fields.one("requestTypes", "requestType")
         deadline = fields.one("deadline")
         country = fields.one("countryCode")
         test_request = fields.one("testRequest")
         call = Call(
-            request_key=_request_key(external),
+            request_key=keys[0],
             event_id=event_id.scalar() if event_id else None,
             external=external,
             request_types=request_types.words() if request_types else (),
@@ -138,13 +141,10 @@ def _note(found: dict[str, str], key: str, value: str, given: Field) -> None:
         raise given.invalid("the same id in all its spellings")
 
 
-def _request_key(external: dict[str, str]) -> str:
+def request_keys(external: Mapping[str, str]) -> tuple[str, ...]:
     """Return what decides a duplicate: the subtask, else the request, which further identifiers then join."""
-    if "subtask_id" in external:
-        return f"subtask:{external['subtask_id']}"
-    if "request_ref" in external:
-        return f"request:{external['request_ref']}"
-    raise Rejected(Code.REQUEST_ID_MISSING)
+    names = (("subtask", "subtask_id"), ("request", "request_ref"))
+    return tuple(f"{word}:{external[name]}" for word, name in names if name in external)
 
 
 def _identities(fields: Fields) -> tuple[Identity, ...]:

@@ -14,6 +14,7 @@ from connector.codes import Code
 from connector.errors import Temporary
 from connector.model import Task
 from connector.sources.onetrust.api import OPEN, OneTrustApi, Subtask, is_reference, is_uuid
+from connector.sources.onetrust.parse import request_keys
 
 _OPEN_WORDS: Final = ("Open", "Not Run", "Assigned", "Unassigned", "In Progress", "Processing", "Failed")
 # A system that has more open subtasks than this has other troubles; the next look begins where this one ended.
@@ -71,4 +72,4 @@ def _task(one: Subtask) -> Task:
         external["request_ref"] = one.request_ref
     if is_uuid(one.request_id):
         external["request_id"] = one.request_id.lower()
-    return Task(f"subtask:{external['subtask_id']}", external, failed=one.status == "FAILED")
+    return Task(request_keys(external), external, failed=one.status == "FAILED")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, RateLimited, Temporary
+from connector.services.arrivals import Arrival, Stored, store_together
 from connector.services.backstop import backstop
+from connector.services.remote import Breakers, Pass
+from connector.services.site import Site
 from connector.store.tables import deliveries, requests
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import START, Bench
@@ -81,6 +85,48 @@ def test_a_look_that_broke_off_keeps_what_it_found_and_the_next_one_begins_where
     assert look(bench, ["s1", "s2"], hours=1).asked == roll.asked
     (row,) = [one for one in bench.rows(requests) if one.request_key == "subtask:s2"]
     assert row.state == "unconfirmed"
+
+
+def test_the_first_look_reaches_back_as_far_however_late_it_goes_well(bench: Bench) -> None:
+    first = look(bench, Temporary(Code.REMOTE_FAULT)).asked
+    for _ in range(20):
+        assert look(bench, Temporary(Code.REMOTE_FAULT), days=1).asked == first
+
+
+class OneCall(Breakers):
+    """Lets one call through, and then none: as if reports had found their source away."""
+
+    def enter(self, key: str, now: datetime) -> Pass | None:
+        self.enter = lambda *_: None  # type: ignore[method-assign]
+        return super().enter(key, now)
+
+
+def test_a_look_that_was_not_gone_on_with_begins_again(bench: Bench) -> None:
+    look(bench, [])
+    bench.site = replace(bench.site, breakers=OneCall())
+    roll = look(bench, ["s1"], ["s2"], hours=1)
+    assert [one.request_key for one in bench.rows(requests)] == ["subtask:s1"]
+    bench.site = replace(bench.site, breakers=Breakers())
+    assert look(bench, ["s1"], ["s2"], minutes=10).asked == roll.asked
+    assert len(bench.rows(requests)) == 2
+
+
+def test_one_that_cannot_be_stored_keeps_no_other_away_and_is_looked_for_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_s1(site: Site, arrived: Sequence[Arrival]) -> Sequence[Stored | ConnectorError]:
+        told = [one for one in arrived if one.values["request_key"] != "subtask:s1"]
+        stored = iter(store_together(site, told))
+        return [next(stored) if one in told else Temporary(Code.STORE_UNAVAILABLE) for one in arrived]
+
+    look(bench, [])
+    with monkeypatch.context() as patched:
+        patched.setattr("connector.services.backstop.store_together", without_s1)
+        asked = look(bench, ["s1", "s2"], ["s3"], hours=1).asked
+    assert sorted(one.request_key for one in bench.rows(requests)) == ["subtask:s2", "subtask:s3"]
+    assert dict(bench.log.records)["backstop_failed"]["code"] == "store_unavailable"
+    assert look(bench, ["s1", "s2"], ["s3"], hours=1).asked == asked
+    assert len(bench.rows(requests)) == 3
 
 
 def test_a_process_that_is_asked_to_stop_has_not_looked(bench: Bench) -> None:

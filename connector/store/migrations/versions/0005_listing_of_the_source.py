@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "rolls",
         sa.Column("source", sa.String(length=64), nullable=False),
-        sa.Column("seen_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", name="pk_rolls"),
     )
