@@ -63,6 +63,7 @@ class Listing:
         external: all its ids, by the names of `Call.external`.
         identities: what is an identity by its place, such as the person's address.
         answers: what stands in the platform's form, by its labels: identities only where a rule names the label.
+        unreadable: the labels of what stands there and is no plain value.
         stage: where the request is in the platform's own course of things, in capitals with underscores.
         is_open: whether the task that is ours has not been ended by anybody.
         due_at: the platform's own deadline; None also while it is paused.
@@ -78,6 +79,7 @@ class Listing:
     due_at: datetime | None = None
     country: str | None = None
     is_test: bool = False
+    unreadable: tuple[str, ...] = ()
     request_keys: tuple[str, ...] = ()
 
 

@@ -67,7 +67,9 @@ class ReportSettings(Section):
         "multipart", description="How the token endpoint is called: as documented, or as a form."
     )
     subtask_name: str = Field(
-        "", description="The exact name of our system subtask, for callbacks that carry only the request's reference."
+        "",
+        description="The exact name of our system subtask. A callback for a subtask of another name is held; one that "
+        "carries only the request's reference needs it.",
     )
     requests_per_second: float = Field(5.0, gt=0, le=1000, description="Calls per second to OneTrust.")
     timeout_s: Seconds = Field(30.0, description="Seconds to wait for an answer.")

@@ -23,6 +23,7 @@ class Doubt(StrEnum):
     NOT_LISTED = "not_listed"  # the platform does not know it, or not for our credential
     IDS_DIFFER = "ids_differ"  # its ids do not belong together, or name no task of ours
     NOT_READABLE = "not_readable"  # the platform refuses to show it
+    ANSWER_UNUSABLE = "answer_unusable"  # an answer of the form that a rule names is no plain value
     STAGE_NOT_ALLOWED = "stage_not_allowed"  # it is not verified yet, or was closed
     TASK_CLOSED = "task_closed"  # somebody ended the task that is ours
     TYPE_MISSING = "type_missing"  # it is listed without any type

@@ -98,6 +98,9 @@ def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: An
         why = doubt(listing, names, rules.refused_stages, closed_is_fine=rules.closed_is_fine)
         if why is None and first and _asks_for_less(source, row, listing):
             why = Doubt.NOT_ASKED_FOR
+        if why is None and any(kind_key(one) in source.rules.by_kind for one in listing.unreadable):
+            # An identity of the person, and we cannot tell it: without it the deletion would be less than was asked.
+            why = Doubt.ANSWER_UNUSABLE
         if why is not None:
             held = _hold(connection, rules, row, why, now)
         else:

@@ -44,7 +44,7 @@ class Subtask:
     """A subtask, as the single call or a list tells it; what is not told is empty.
 
     Attributes:
-        status: as `normalised` writes it.
+        status, kind: as `normalised` writes them.
         request_ref, request_id: of the request that it belongs to.
     """
 
@@ -54,6 +54,12 @@ class Subtask:
     request_ref: str = ""
     request_id: str = ""
     workflow_id: str = ""
+    kind: str = ""
+
+    @property
+    def is_a_systems(self) -> bool:
+        """Whether it is a task for a system, as far as is told; the others are for people."""
+        return self.kind in ("", "SYSTEM_TASK", "SYSTEM")
 
 
 class OneTrustApi:
@@ -174,6 +180,7 @@ def _subtask(item: object) -> Subtask:
         _first(fields, "requestQueueRefId"),
         _first(fields, "requestQueueId"),
         _first(fields, "integrationWorkflowId"),
+        normalised(_first(fields, "type", "subTaskType")),
     )
 
 

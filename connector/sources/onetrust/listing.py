@@ -9,7 +9,7 @@ The map is preferred.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ class OneTrustListing:
 
         Raises:
             NotFound: OneTrust does not list it, or not yet.
-            Refused: the ids do not belong together, or nothing tells which subtask is ours.
+            Refused: the ids do not belong together, nothing tells which subtask is ours, or the form is too large.
             Misconfigured: credential, scope or organization.
             Temporary: worth another try, also for an answer that cannot be read.
         """
@@ -63,10 +63,12 @@ class OneTrustListing:
                 raise Refused(Code.SUBTASK_NOT_IDENTIFIED, "the subtask id is not a UUID")
             found = self._api.subtask(subtask_id, request_ref)
             if not self._is_ours(found):
-                raise Refused(Code.SUBTASK_NOT_IDENTIFIED, "the subtask is of another name or workflow")
+                raise Refused(Code.SUBTASK_NOT_IDENTIFIED, "the subtask is of another name, kind or workflow")
             return found
-        if not is_reference(request_ref):
-            raise Refused(Code.SUBTASK_NOT_IDENTIFIED, "neither a subtask id nor a request's reference")
+        if not self._subtask_name or not is_reference(request_ref):
+            raise Refused(
+                Code.SUBTASK_NOT_IDENTIFIED, "neither a subtask id, nor a request's reference and subtask_name"
+            )
         listed = [one for one in self._api.subtasks_of(request_ref) if self._is_ours(one)]
         ours = listed if len(listed) == 1 else [one for one in listed if one.status in OPEN]
         if len(ours) != 1:
@@ -76,7 +78,9 @@ class OneTrustListing:
     def _is_ours(self, one: Subtask) -> bool:
         named = not self._subtask_name or one.name == self._subtask_name
         # A list does not tell the workflow; the single call does.
-        return named and (not self._workflow_id or one.workflow_id.lower() in ("", self._workflow_id))
+        return (
+            one.is_a_systems and named and (not self._workflow_id or one.workflow_id.lower() in ("", self._workflow_id))
+        )
 
     def _listing(self, subtask: Subtask, ref: str, request_id: str, body: Mapping[str, Any]) -> Listing:
         fields = Fields(body)
@@ -87,19 +91,21 @@ class OneTrustListing:
         if not stage:
             raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "a request without a stage")
         legal = body.get("legalDeadLineInfo")
+        address, no_address = _address(fields)
+        answers, unreadable = _answers(body)
         external = {"request_ref": ref, "subtask_id": subtask.id.lower()}
         return Listing(
             external=external | ({"request_id": said_id} if said_id else {}),
             request_keys=request_keys(external),
             request_types=_words(fields, "requestTypes"),
-            identities=tuple(_address(fields)),
-            answers=tuple(_answers(body)),
+            identities=address,
+            answers=answers,
+            unreadable=no_address + unreadable,
             stage=normalised(stage),
             is_open=subtask.status in OPEN,
             due_at=_moment(fields, "deadline"),
             country=_country(fields),
-            is_test=isinstance(legal, Mapping)
-            and Field("testRequest", legal.get("testRequest")).value in (True, "true"),
+            is_test=isinstance(legal, Mapping) and str(legal.get("testRequest")).strip().casefold() == "true",
         )
 
 
@@ -107,25 +113,41 @@ def _differs(known: str, other: str) -> bool:
     return bool(known and other) and known.lower() != other.lower()
 
 
-def _address(fields: Fields) -> Iterator[Identity]:
+def _address(fields: Fields) -> tuple[tuple[Identity, ...], tuple[str, ...]]:
+    """Return the request's own e-mail address, and its label if it is there and no usable text."""
     given = _one(fields, "email")
     if given is None:
-        return
+        return (), ()
     if not isinstance(given.value, str):
         raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "email of a request")
-    yield Identity(EMAIL, Private(_readable(given)))
+    try:
+        return (Identity(EMAIL, Private(given.text(MAX_VALUE_CHARS))),), ()
+    except Rejected:
+        return (), (EMAIL,)
 
 
-def _answers(body: Mapping[str, Any]) -> Iterator[Identity]:
-    """Return what stands in the form, by its labels; what says nothing or is no plain value is left out."""
+def _answers(body: Mapping[str, Any]) -> tuple[tuple[Identity, ...], tuple[str, ...]]:
+    """Return what stands in the form, by its labels, and the labels of what is no plain value.
+
+    An answer may have several values. One that says nothing, or whose label no rule could name, is left out.
+    """
     given = body.get("requestAdditionalData")
     if not isinstance(given, Mapping) or not given:
         given = _map_of(body.get("additionalData"))
-    for label, value in list(given.items())[:MAX_ANSWERS]:
-        one = Field("an answer of the form", value)
-        if one.is_missing or not isinstance(value, str | int) or not 0 < len(label.strip()) <= MAX_KIND_CHARS:
+    found, unreadable = [], []
+    for label, value in ((label.strip(), value) for label, value in given.items()):
+        if not 0 < len(label) <= MAX_KIND_CHARS:
             continue
-        yield Identity(label.strip(), Private(_readable(one)))
+        for one in (Field("an answer of the form", each) for each in (value if isinstance(value, list) else [value])):
+            if one.is_missing:
+                continue
+            try:
+                found.append(Identity(label, Private(one.scalar(MAX_VALUE_CHARS))))
+            except Rejected:
+                unreadable.append(label)
+    if len(found) > MAX_ANSWERS:
+        raise Refused(Code.REMOTE_ANSWER_UNREADABLE, f"a form with more than {MAX_ANSWERS} answers")
+    return tuple(found), tuple(unreadable)
 
 
 def _map_of(text: object) -> Mapping[str, Any]:
@@ -138,14 +160,6 @@ def _map_of(text: object) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "the form's answers cannot be read")
     return found
-
-
-def _readable(one: Field) -> str:
-    """Return a value as a callback's would be read; what that refuses goes on as it is, for the mapping to refuse."""
-    try:
-        return one.scalar(MAX_VALUE_CHARS)
-    except Rejected:
-        return str(one.value)[: MAX_VALUE_CHARS + 1]
 
 
 def _one(fields: Fields, name: str) -> Field | None:

@@ -62,7 +62,7 @@ class OneTrustRoll:
 
     def _is_ours(self, one: Subtask) -> bool:
         known = one.workflow_id.lower() in ("", self._workflow_id) if self._workflow_id else True
-        return known and one.status in OPEN and is_uuid(one.id)
+        return known and one.is_a_systems and one.status in OPEN and is_uuid(one.id)
 
 
 def _task(one: Subtask) -> Task:

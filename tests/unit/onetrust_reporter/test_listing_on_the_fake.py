@@ -214,10 +214,41 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again_and_shows_nothing(api,
     assert "ana" not in str(caught.value)
 
 
-def test_answers_that_are_no_plain_value_are_left_out_and_unusable_ones_are_left_to_the_mapping(api, asked):
-    answers = {"List": ["a"], "Number": 7, "Flag": None, "": "x", "L" * 101: "x", " Phone ": "${event.phone}"}
-    found = OneTrustListing(Answers(api, requestAdditionalData=answers)).read(ids_of(asked))
-    assert plain(found.answers) == [("Number", "7"), ("Phone", "${event.phone}")]
+def test_every_value_of_an_answer_counts_and_one_that_is_no_plain_value_is_named(api, asked):
+    answers = {"Ids": ["a", "b", ""], "Number": 7, "Nothing": None, "": "x", "L" * 101: "x"}
+    unusable = {" Phone ": "${event.phone}", "Nested": {"value": "x"}, "Part": [1.5, "c"], "Long": "x" * 4097}
+    found = OneTrustListing(Answers(api, requestAdditionalData=answers | unusable)).read(ids_of(asked))
+    assert plain(found.answers) == [("Ids", "a"), ("Ids", "b"), ("Number", "7"), ("Part", "c")]
+    assert found.unreadable == ("Phone", "Nested", "Part", "Long")
+    nobody = OneTrustListing(Answers(api, email="${event.email}")).read(ids_of(asked))
+    assert (nobody.identities, nobody.unreadable) == ((), ("email",))
+
+
+def test_a_form_is_never_cut(api, asked):
+    listing = OneTrustListing(Answers(api, requestAdditionalData={f"Id {one}": "x" for one in range(501)}))
+    with pytest.raises(Refused) as caught:
+        listing.read(ids_of(asked))
+    assert caught.value.code is Code.REMOTE_ANSWER_UNREADABLE
+
+
+@pytest.mark.parametrize("said", [True, "true", "True", " TRUE "])
+def test_a_test_is_one_in_every_spelling(api, asked, said):
+    found = OneTrustListing(Answers(api, legalDeadLineInfo={"testRequest": said})).read(ids_of(asked))
+    assert found.is_test
+
+
+def test_a_reference_alone_needs_the_name_of_our_subtask(api, listing, asked):
+    assert listing.read({"request_ref": asked.ref_id}).external["subtask_id"] == asked.subtask_id
+    with pytest.raises(Refused) as caught:
+        OneTrustListing(api).read({"request_ref": asked.ref_id})
+    assert caught.value.code is Code.SUBTASK_NOT_IDENTIFIED
+
+
+def test_a_task_for_a_person_is_none_of_ours(api, listing, onetrust):
+    asked = onetrust.add_request("ana@example.com", subtask_type="MANUAL")
+    for named in (ids_of(asked), {"request_ref": asked.ref_id}):
+        with pytest.raises(Refused):
+            listing.read(named)
 
 
 @pytest.mark.parametrize("changes", [{"deadline": "soon"}, {"countryCode": "Germany"}])

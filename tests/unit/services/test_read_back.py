@@ -94,6 +94,16 @@ def test_due_date_country_and_types_are_those_listed(bench: Asking) -> None:
     assert (bench.state(), bench.row.reason) == ("rejected", "not_an_erasure")
 
 
+def test_an_unusable_answer_that_a_rule_names_holds_the_request_and_any_other_does_not(bench: Asking) -> None:
+    bench.deliver()
+    bench.lister.answer = listing(unreadable=("Loyalty_ID", "Photo"))
+    bench.step()
+    assert (bench.state(), bench.row.reason) == ("held", "answer_unusable")
+    bench.lister.answer = listing(unreadable=("Photo",))
+    bench.step(seconds=901)
+    assert bench.state() == "received"
+
+
 def test_a_due_date_that_is_paused_keeps_its_last_value(bench: Asking) -> None:
     bench.deliver()
     bench.lister.answer = listing(("Loyalty ID", "0"))
