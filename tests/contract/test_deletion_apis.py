@@ -19,6 +19,9 @@ from connector.model import Presence, RemoteState
 from connector.outbound import Client, Limits
 from connector.private import Private, Secret
 from connector.sandbox.lytics import FakeLytics
+from tests.support.contracts import as_the_vendors_describe
+
+__all__ = ["as_the_vendors_describe"]
 
 DELETE, QUEUE = DeletionApiName.IDENTITY_DELETE, DeletionApiName.IDENTITY_QUEUE
 SUBMIT = {DELETE: "delete_submit", QUEUE: "queue_submit"}

@@ -15,6 +15,9 @@ from connector.private import Secret
 from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource
+from tests.support.contracts import as_the_vendors_describe
+
+__all__ = ["as_the_vendors_describe"]
 
 BASE = "https://app-eu.example.com"
 TOKEN_URL = f"{BASE}/api/access/v1/oauth/token"
