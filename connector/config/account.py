@@ -64,6 +64,9 @@ class AccountSettings(Section):
         description="Seconds for which a profile that is still there is looked up again before it counts as failed.",
     )
     warn_after_days: float = Field(14.0, gt=0, le=365, description="Days after which a running deletion is warned of.")
+    alarm_after_days: float = Field(
+        30.0, gt=0, le=730, description="Days after which a running deletion is an error: a person has to ask Lytics."
+    )
     unknown_wait_s: Seconds = Field(
         900.0,
         description="Seconds for which a call whose outcome was lost is searched for at Lytics before it is "

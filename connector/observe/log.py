@@ -87,6 +87,7 @@ ACTIONS: Final[dict[str, str]] = {
     "recent_failed": "Lytics' list of recent operations could not be read",
     "operation_ended": "Lytics finished or failed an operation",
     "operation_overdue": "an operation has been running for longer than warn_after_days",
+    "operation_stuck": "an operation has been running for longer than alarm_after_days: a person has to ask Lytics",
     "operation_lost": "Lytics no longer knows an operation that it gave us",
     "poll_failed": "asking about an operation failed; it is asked again",
     "account_paused": "Lytics refused our credential or a permission; the account's work waits until `next_at`",

@@ -51,8 +51,7 @@ def _take_status(
 ) -> None:
     if status.state is RemoteState.RUNNING:
         submissions.still_running(connection, row.id, next_look(row.polls + 1, now, account.polling), status=status)
-        if now - row.started_at > account.warn_after:
-            site.log.warning("operation_overdue", account=account.name, operation_id=row.id, state=status.word)
+        _say_if_late(site, account, row, status.word, now)
         return
     finished = status.state is RemoteState.FINISHED
     new = OperationState.FINISHED if finished else OperationState.FAILED
@@ -68,6 +67,15 @@ def _take_status(
     site.log.info("operation_ended", account=account.name, operation_id=row.id, state=new, count=len(members))
 
 
+def _say_if_late(site: Site, account: AccountWork, row: AnyRow, word: str, now: datetime) -> None:
+    """Lytics has no state for a deletion that is stuck, so its age has to tell."""
+    age = now - row.started_at
+    if age > account.alarm_after:
+        site.log.error("operation_stuck", account=account.name, operation_id=row.id, state=word)
+    elif age > account.warn_after:
+        site.log.warning("operation_overdue", account=account.name, operation_id=row.id, state=word)
+
+
 def _take_error(
     site: Site, connection: Connection, account: AccountWork, row: AnyRow, error: ConnectorError, now: datetime
 ) -> None:
@@ -76,6 +84,7 @@ def _take_error(
             row.polls + 1, now, account.polling
         )
         submissions.still_running(connection, row.id, next_at)
+        _say_if_late(site, account, row, row.word, now)
         site.log.warning("poll_failed", account=account.name, operation_id=row.id, code=error.code)
         return
     # An id that Lytics gave us and now denies: it may not have spread yet, and it is never taken for deleted.

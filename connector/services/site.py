@@ -118,6 +118,7 @@ class AccountWork:
     Attributes:
         stale_intent_s: an intent older than this has lost its caller; its outcome is unknown.
         unknown_wait_s: how long an unknown outcome is searched for before the values may be submitted again.
+        warn_after, alarm_after: from when on a deletion that Lytics still works on is warned of, and is an error.
         confirm_for_s: how long a profile that is still there is looked up again before the target fails.
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
@@ -136,6 +137,7 @@ class AccountWork:
     confirming: PollPolicy
     confirm_for_s: float
     warn_after: timedelta
+    alarm_after: timedelta
     stale_intent_s: float
     unknown_wait_s: float
     retry: RetryPolicy

@@ -51,6 +51,7 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         confirming=PollPolicy(settings.confirm_first_s, 2.0, _LONGEST_CONFIRM_S),
         confirm_for_s=settings.confirm_for_s,
         warn_after=timedelta(days=settings.warn_after_days),
+        alarm_after=timedelta(days=settings.alarm_after_days),
         # A call ends before this, whatever happens to it: its time limits add up to less.
         stale_intent_s=settings.timeout_s * 4 + 60,
         unknown_wait_s=settings.unknown_wait_s,

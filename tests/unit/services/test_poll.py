@@ -67,6 +67,14 @@ class TestRunning:
         running.run_to_end(2, days=1)
         assert "operation_overdue" in running.log.actions
 
+    def test_a_very_long_one_is_an_error_also_while_lytics_is_away(self, running: Bench) -> None:
+        running.run_to_end(29, days=1)
+        assert "operation_stuck" not in running.log.actions
+        running.lytics.status_errors = [Temporary(Code.REMOTE_FAULT)] * 9
+        running.run_to_end(2, days=1)
+        assert "operation_stuck" in running.log.actions
+        assert running.state() == "working"
+
     def test_a_word_that_nobody_published_is_no_end(self, running: Bench) -> None:
         running.lytics.statuses["op-1"] = RemoteStatus(RemoteState.RUNNING, "w" * 60, 1)
         running.run_to_end(5, days=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -160,7 +161,7 @@ class Life:
                 self.asks("show", lambda name=name: overview.find(connection, name))
             (row,) = overview.find(connection, "s1")
             self.asks("show", lambda: overview.dossier(connection, row))
-            self.asks("status", lambda: overview.overview(connection, now))
+            self.asks("status", lambda: overview.overview(connection, now, {"main": timedelta(days=14)}))
             self.asks("status --list", lambda: overview.needing_attention(connection, now, 50))
             self.asks("status --list", lambda: overview.with_ended_reports(connection, 50))
 
