@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
 from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
-from connector.model import Listing
+from connector.model import Identity, Listing
+from connector.private import Private
+from connector.services import listed
 from connector.services.read_back import read_back
 from connector.store.tables import identities, targets
 from tests.support.listings import REF, Lister, asking, listing
@@ -23,6 +26,9 @@ def other_rules() -> RuleSet:
     email = Rule(("email",), (TargetRule("user", "email", ("trim", "lower")),))
     loyalty = Rule(("loyalty id",), (TargetRule("user", "loyalty_id", ("trim",)),))
     return compile_rules([email, loyalty], ignore_kinds=("first name", "shoe size"))
+
+
+S3 = Identity("E-Mail", Private("s3@example.com"))
 
 
 class Asking(Bench):
@@ -364,6 +370,31 @@ def test_without_read_back_a_delivery_is_received_at_once(bench: Asking) -> None
     bench.deliver()
     assert (bench.state(), bench.row.confirm_at) == ("received", None)
     assert bench.lister.asked == []
+
+
+def test_a_defect_in_one_keeps_no_other_waiting_and_is_tried_again(
+    bench: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("s1", "s2", "s3"):
+        bench.deliver(name)
+    bench.lister.answer = listing(email="s1@example.com", answers=(Identity("E-Mail", Private("s2@example.com")),))
+    bench.lister.answer = replace(bench.lister.answer, answers=(*bench.lister.answer.answers, S3))
+    confirm = listed._confirm
+
+    def with_a_defect(site: Any, connection: Any, source: Any, row: Any, *rest: Any) -> Any:
+        if row.request_key == "subtask:s2":
+            raise LookupError("s2@example.com")
+        return confirm(site, connection, source, row, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(listed, "_confirm", with_a_defect)
+        bench.step()
+        assert [bench.state(name) for name in ("s1", "s2", "s3")] == ["received", "unconfirmed", "received"]
+        assert dict(bench.log.records)["step_failed"]["error_class"] == "LookupError"
+        assert len(bench.lister.asked) == 3
+    bench.step(seconds=901)
+    assert bench.state("s2") == "received"
+    assert "example.com" not in str(bench.log.records)
 
 
 def test_no_identity_is_in_the_log(bench: Asking) -> None:
