@@ -191,7 +191,7 @@ def _hold(connection: Connection, rules: ListingRules, row: AnyRow, why: Doubt, 
     """
     mapped_only = row.state is RequestState.HELD and not identities.was_begun(connection, row.id)
     if not (_is_waiting(row) or mapped_only or row.state is RequestState.QUEUED):
-        confirmations.ask_again(connection, row, None)
+        confirmations.leave(connection, row, answered_at=now)
         return False
     confirmations.hold(connection, row, why, now)
     confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, rules.again))

@@ -43,8 +43,15 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
         return _let_pass(site, source)
     if not site.may_report(source):
         return False
+    now = site.clock.now()
     with site.database.read() as connection:
-        rows = confirmations.to_ask_about(connection, source.name, site.clock.now(), limit)
+        rows = confirmations.to_ask_about(connection, source.name, now, limit)
+        room = limit - len(rows)
+        stale = confirmations.answered_before(connection, source.name, now - rules.every, room) if room else ()
+    if stale:
+        # They are among those that are asked about next, after what nobody has answered yet.
+        with site.database.write() as connection:
+            confirmations.ask_anew(connection, stale, now)
 
     def ask(row: AnyRow) -> Listing:
         listing = rules.reader.read(row.external)
@@ -71,7 +78,7 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
         if len(done) < len(part):
             gone_well = {row.id for (row, _), _ in done}
             _put_off(site, rules, [row for row, _ in part if row.id not in gone_well])
-    return len(rows) == limit and site.may_report(source)
+    return bool(stale or len(rows) == limit) and site.may_report(source)
 
 
 def _put_off(site: Site, rules: ListingRules, rows: Sequence[AnyRow]) -> None:

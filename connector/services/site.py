@@ -59,6 +59,7 @@ class ListingRules:
     Attributes:
         visible_within: how long a new request may stay unlisted before it is held.
         again: when a request that is held for want of a listing is asked about again.
+        every: after which time an open request is asked about once more.
     """
 
     reader: ReadBack
@@ -66,6 +67,7 @@ class ListingRules:
     closed_is_fine: bool
     visible_within: timedelta
     again: PollPolicy
+    every: timedelta
 
 
 @dataclass(frozen=True, slots=True)

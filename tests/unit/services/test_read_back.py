@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.codes import Code
-from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
+from connector.errors import ConnectorError, Misconfigured, NotFound, RateLimited, Refused, Temporary
 from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
 from connector.model import Identity, Listing
 from connector.private import Private
@@ -98,6 +98,58 @@ def test_due_date_country_and_types_are_those_listed(bench: Asking) -> None:
     assert (bench.row.country, bench.row.request_types) == ("US", ["Access"])
     bench.run_to_end(passes=1)
     assert (bench.state(), bench.row.reason) == ("rejected", "not_an_erasure")
+
+
+def test_the_due_date_is_followed_day_by_day_also_through_a_pause(bench: Asking) -> None:
+    bench.with_account(observes=True)
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.run_to_end(passes=2, seconds=1)
+    moved = {"paused": None, "resumed": START + timedelta(days=40), "drawn near": START + timedelta(days=4)}
+    kept = [bench.row.due_at]
+    for due_at in moved.values():
+        bench.lister.answer = listing(due_at=due_at)
+        bench.run_to_end(passes=3, hours=8, seconds=1)
+        kept.append(bench.row.due_at)
+    assert kept == [START + timedelta(days=9)] * 2 + [moved["resumed"], moved["drawn near"]]
+    assert len(bench.lister.asked) == 4
+    assert {one.due_at for one in bench.rows(targets)} == {moved["drawn near"]}
+
+
+def test_what_was_withdrawn_without_a_word_is_not_submitted(bench: Asking) -> None:
+    bench.with_account(observes=True)
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.run_to_end(passes=2, seconds=1)
+    assert bench.state() == "queued"
+    bench.lister.answer = listing(stage="REJECTED")
+    bench.run_to_end(passes=3, hours=8, seconds=1)
+    bench.with_account(observes=False)
+    bench.run_to_end(passes=2, seconds=1)
+    assert (bench.state(), bench.row.reason, bench.lytics.calls) == ("held", "stage_not_allowed", [])
+
+
+def test_what_ended_is_not_asked_about_any_more(bench: Asking) -> None:
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.run_to_end()
+    assert bench.state() == "completed"
+    asked = len(bench.lister.asked)
+    bench.run_to_end(passes=5, days=1, seconds=1)
+    assert len(bench.lister.asked) == asked
+
+
+def test_what_is_with_lytics_is_asked_about_once_a_day_and_goes_on_whatever_is_listed(bench: Asking) -> None:
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.lytics.finish = lambda *_: None  # type: ignore[method-assign]
+    bench.pass_time(seconds=1)
+    for answer in (listing(stage="COMPLETED"), NotFound(Code.REMOTE_NOT_FOUND), listing(is_open=False)):
+        bench.lister.answer = answer
+        before = len(bench.lister.asked)
+        bench.run_to_end(passes=3, hours=8, seconds=1)
+        assert len(bench.lister.asked) == before + 1
+    assert bench.state() == "working"
 
 
 def test_an_unusable_answer_that_a_rule_names_holds_the_request_and_any_other_does_not(bench: Asking) -> None:
