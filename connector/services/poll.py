@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from connector.errors import ConnectorError, Misconfigured, NotFound
 from connector.model import RemoteState, RemoteStatus
@@ -17,6 +18,10 @@ from connector.states import OperationState, TargetState
 from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
 
+# Lytics' list of operations may be long: it is read so often at most, and only where more waits than a run asks about.
+_LIST_EVERY: Final = timedelta(minutes=15)
+_MOST_BY_LIST: Final = 1_000
+
 
 def poll(site: Site) -> bool:
     """Ask about the operations that are due, oldest first; say whether there may be more."""
@@ -28,6 +33,8 @@ def _poll_account(site: Site, account: AccountWork) -> bool:
     limit = site.budgets.poll
     with site.database.read() as connection:
         rows = submissions.to_poll(connection, account.name, site.clock.now(), limit)
+    if len(rows) == limit and _end_by_list(site, account):
+        return site.may_ask(account)
 
     def ask(row: AnyRow) -> RemoteStatus:
         return account.api.status(row.remote_id)
@@ -44,6 +51,31 @@ def _poll_account(site: Site, account: AccountWork) -> bool:
             else:
                 _take_error(site, connection, account, row, answer, now)
     return len(rows) == limit and site.may_ask(account)
+
+
+def _end_by_list(site: Site, account: AccountWork) -> bool:
+    """End what Lytics' own list calls finished, where one call for each would take long; say whether it was any.
+
+    The list can confirm, and nothing else: what it does not name, or cannot be read, is asked about one by one.
+    """
+    now, turn = site.clock.now(), f"list:{account.name}"
+    if site.pauses.hold(turn, now):
+        return False
+    site.pauses.set(turn, now + _LIST_EVERY)
+    for _, answer in call_each([account], lambda one: one.api.recent(), 1, site.stop, site.calls_to(account)):
+        if isinstance(answer, HALTING):
+            site.pause_account(account, answer)
+        if isinstance(answer, ConnectorError):
+            site.log.warning("recent_failed", account=account.name, code=answer.code)
+            return False
+        finished = {one.remote_id: one.status for one in answer if one.status.state is RemoteState.FINISHED}
+        with site.database.read() as connection:
+            rows = submissions.running(connection, account.name, finished)
+        for row in rows[:_MOST_BY_LIST]:
+            with site.database.write() as connection:
+                _take_status(site, connection, account, row, finished[row.remote_id], now)
+        return bool(rows)
+    return False
 
 
 def _take_status(
