@@ -40,6 +40,11 @@ class AccountSettings(Section):
     deletion_api: Literal["identity-delete", "identity-queue"] = Field(
         "identity-delete", description="Which of the two deletion APIs the account answers."
     )
+    schema_check: Literal["require", "warn", "off"] = Field(
+        "require",
+        description="What follows if the account's schema certainly lacks a field that the mapping names, or does not "
+        "use it as an identity: nothing is submitted until one of them is mended, or it is only said in the log.",
+    )
     look_up: Literal["before_and_after", "after", "off"] = Field(
         "before_and_after",
         description="When people are looked up. Before tells who was known at all; after confirms that they are gone.",

@@ -20,7 +20,7 @@ from connector.mapping.rules import RuleSet
 from connector.policy.deadlines import Regulation
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
-from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Source, Verifier
+from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
 from connector.private import Private
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
 from connector.stops import never
@@ -37,6 +37,14 @@ class LookUp(StrEnum):
 
     BEFORE_AND_AFTER = "before_and_after"
     AFTER = "after"
+    OFF = "off"
+
+
+class SchemaRule(StrEnum):
+    """What follows if an account's schema lacks a field that the mapping names."""
+
+    REQUIRE = "require"
+    WARN = "warn"
     OFF = "off"
 
 
@@ -122,6 +130,7 @@ class AccountWork:
         unknown_wait_s: how long an unknown outcome is searched for before the values may be submitted again.
         warn_after, alarm_after: from when on a deletion that Lytics still works on is warned of, and is an error.
         confirm_for_s: how long a profile that is still there is looked up again before the target fails.
+        schema: tells whether the mapped fields are there; None if nothing does.
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
     """
@@ -143,6 +152,8 @@ class AccountWork:
     stale_intent_s: float
     unknown_wait_s: float
     retry: RetryPolicy
+    schema: Schema | None = None
+    schema_rule: SchemaRule = SchemaRule.REQUIRE
     observes: bool = False
     lost_after_s: float = 86_400.0
 

@@ -13,6 +13,7 @@ from connector.model import Batch, SubmitAnswer
 from connector.policy.batching import form_batches
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try, passes
+from connector.services import schema
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
 from connector.services.settle import settle
@@ -53,6 +54,8 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
     with site.database.read() as connection:
         rows = targets.to_submit(connection, account.name, site.clock.now(), limit, looked_up=looked_up)
+    if not rows or not schema.allows(site, account):
+        return False
     batches = _batches(account, rows, site.clock.now())
     for batch, members in batches:
         if site.stop.is_set():

@@ -14,7 +14,7 @@ from connector.lytics.pace import Pace, RateLimit
 from connector.outbound import Client
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
-from connector.services.site import AccountWork, LookUp
+from connector.services.site import AccountWork, LookUp, SchemaRule
 from connector.wiring.platforms import limits_of
 
 # How a failed call is tried again. Waits in seconds.
@@ -42,6 +42,8 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         observes=settings.mode == "observe",
         api=account.api,
         profiles=account.profiles,
+        schema=account,
+        schema_rule=SchemaRule(settings.schema_check),
         look_up=LookUp(settings.look_up),
         concurrency=settings.concurrency,
         batch_max_values=settings.batch_max_values,
