@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from typing import Any
@@ -67,6 +68,13 @@ def test_each_placeholder_is_explained_in_the_guide() -> None:
     assert rows == PLACEHOLDERS
 
 
+def test_the_command_of_the_guide_leaves_nothing_but_secrets_to_be_put_in() -> None:
+    (command,) = re.findall(r"^```sh\n(sed .*?)> workflow.json\n```$", GUIDE, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert placeholders(done.stdout) == ["CONNECTOR_SECRET"]
+    assert json.loads(done.stdout)["trigger"]["eventCode"] == "YOUR-CODE"
+
+
 @pytest.mark.parametrize("page", ["onetrust.md"])
 def test_the_page_shows_the_template_that_is_imported(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
@@ -84,9 +92,8 @@ def blocks() -> Iterator[tuple[str, str]]:
 def test_the_settings_that_the_pages_show_are_accepted(page: str, block: str) -> None:
     shown = tomllib.loads(block)["sources"]["onetrust"]
     overrides = [f"sources.onetrust.{name}={toml(value, top=False)}" for name, value in shown.items()]
-    environ = dict.fromkeys(
-        ("ONETRUST_WEBHOOK_SECRET", "ONETRUST_OAUTH_SECRET", "ONETRUST_CLIENT_SECRET", "CONNECTOR_TOKEN_KEY"), "x" * 32
-    )
+    names = ("ONETRUST_WEBHOOK_SECRET", "ONETRUST_OAUTH_SECRET", "ONETRUST_CLIENT_SECRET", "CONNECTOR_TOKEN_KEY")
+    environ = {name: f"made-up-value-of-{name}-for-a-test" for name in names}
     assert load(ROOT / "config/connector.toml", environ, overrides, PLATFORMS)
 
 

@@ -78,6 +78,8 @@ class TokenClient:
         for key in self.signing_keys:
             if len(key.reveal_bytes()) < MIN_KEY_BYTES:
                 raise _wrong(f"signing key {key.id} has fewer than {MIN_KEY_BYTES} bytes")
+            if any(key.matches(one.reveal()) for one in self.secrets):
+                raise _wrong(f"signing key {key.id} is a secret of the client, who could then make tokens itself")
         if not MIN_LIFETIME_S <= self.lifetime_s <= MAX_LIFETIME_S:
             raise _wrong(f"a token lives {MIN_LIFETIME_S} to {MAX_LIFETIME_S} seconds")
 

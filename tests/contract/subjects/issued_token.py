@@ -126,6 +126,9 @@ SUBJECTS: Final = (
         | {
             "no signing key": lambda: client(secrets((CURRENT,)), ()),
             "short signing key": lambda: client(secrets((CURRENT,)), signing_keys=(Secret("k" * 31, "test:short"),)),
+            "a secret of the client as signing key": lambda: client(
+                (Secret(SIGNING[CURRENT], "test:both"), *secrets((CURRENT,)))
+            ),
             "no audience": lambda: client(secrets((CURRENT,)), audience=""),
             "no client": lambda: client(secrets((CURRENT,)), client_id=""),
             "a colon in the client's name": lambda: client(secrets((CURRENT,)), client_id="one:two"),
