@@ -283,12 +283,3 @@ class Delivered(StrEnum):
     ALREADY = "already"  # the source was in the wanted state before
     CONFLICT = "conflict"  # a person decided otherwise; nothing was written
     NOT_WANTED = "not_wanted"  # the source takes no report of this kind; it was told nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The values of one bulk call: distinct, in the order given."""
-
-    table: str
-    field: str
-    values: Sequence[Private]

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from connector.model import Batch
 from connector.private import Private
 
 Item = TypeVar("Item")
 
 # What a call's body holds beside its values: brackets, names, an optional reason. Generous on purpose.
 OVERHEAD_BYTES: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The values of one bulk call: distinct, in the order given."""
+
+    table: str
+    field: str
+    values: Sequence[Private]
 
 
 class FormedBatch(NamedTuple, Generic[Item]):

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from connector.errors import ConnectorError, Refused, Temporary
-from connector.model import Batch, RemoteOperation, SubmitAnswer
+from connector.model import RemoteOperation, SubmitAnswer
+from connector.policy.batching import Batch
 from connector.services.remote import HALTING
 from connector.services.site import AccountWork, LookUp, Site
 from connector.services.submit import SKEW, Attempt, record_answer

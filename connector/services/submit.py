@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
-from connector.model import Batch, SubmitAnswer
-from connector.policy.batching import form_batches
+from connector.model import SubmitAnswer
+from connector.policy.batching import Batch, form_batches
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try, passes
 from connector.services import schema
