@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from connector.ids import new_id
 from connector.model import SourceStatus
@@ -15,6 +15,8 @@ from connector.store.moves import move, parts, still
 from connector.store.tables import reports, requests
 
 _ADD = insert(reports)
+# Word for word as in the index that answers it.
+_REMINDED = text("remind_at IS NOT NULL")
 
 
 def owe(connection: Connection, owed: Sequence[tuple[AnyRow, SourceStatus, str]], now: datetime) -> None:
@@ -98,6 +100,40 @@ def try_again(connection: Connection, report_id: str, next_at: datetime, reason:
         .where(reports.c.id == report_id, reports.c.state == ReportState.QUEUED)
         .values(next_at=next_at, tries=reports.c.tries + int(counted), reason=reason)
     )
+
+
+def keep_evidence(connection: Connection, report_id: str, evidence: Mapping[str, str]) -> None:
+    """Write down which file holds a report's evidence; what stands there already stays."""
+    connection.execute(
+        update(reports).where(reports.c.id == report_id, reports.c.evidence.is_(None)).values(evidence=dict(evidence))
+    )
+
+
+def to_remind(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
+    """Return the progress reports of a source whose reminder is due, locked, each with what its request is by now."""
+    return connection.execute(
+        select(
+            reports.c.id,
+            reports.c.request_id,
+            reports.c.attempt,
+            requests.c.attempt.label("present_attempt"),
+            requests.c.state,
+            requests.c.external,
+            requests.c.received_at,
+            requests.c.due_at,
+        )
+        .join(requests, requests.c.id == reports.c.request_id)
+        .where(_REMINDED, reports.c.source == source, reports.c.remind_at <= now)
+        .order_by(reports.c.remind_at, reports.c.id)
+        .limit(limit)
+        .with_for_update(of=reports, skip_locked=True)
+    ).all()
+
+
+def remind(connection: Connection, ids: Collection[str], at: datetime | None) -> None:
+    """Set when people are told again that the work goes on; None ends it."""
+    for part in parts(ids):
+        connection.execute(update(reports).where(reports.c.id.in_(part)).values(remind_at=at))
 
 
 def revive(connection: Connection, request_id: str, attempt: int, now: datetime) -> int:

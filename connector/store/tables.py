@@ -251,10 +251,15 @@ reports = Table(
     Column("next_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
+    # The source's id of the evidence file, its name there and its digest.
+    Column("evidence", JSON(none_as_null=True)),
+    # When people at the source are told again that the work goes on; only for a progress report.
+    Column("remind_at", UtcDateTime),
     # One progress and one final report per attempt of a request.
     UniqueConstraint("request_id", "attempt", "final"),
     Index("ix_reports_source_state_next_at", "source", "state", "next_at"),
     Index("ix_reports_state_request_id", "state", "request_id"),
+    _index_where("ix_reports_reminded", "source", "remind_at", "id", where="remind_at IS NOT NULL"),
 )
 
 history = Table(

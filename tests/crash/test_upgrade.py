@@ -30,6 +30,7 @@ MIDDLES = {
     "0003": "",
     "0004": "CREATE INDEX ix_targets_followed",
     "0005": "CREATE TABLE rolls",
+    "0006": "ADD COLUMN remind_at",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {"replays", "key_uses", "rolls"}
