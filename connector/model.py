@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -262,11 +262,22 @@ class SourceStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Filed:
+    """A file that a source has taken: the source's own id of it, and the name under which it lies there."""
+
+    file_id: str
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One message that we owe a source. The comment holds counts and times, never personal data.
 
     Attributes:
         job_id: our id of the request, as the source was answered it.
+        report_id: our id of this message, the same in every try.
+        counts: the request in numbers, by the names of `policy.outcome.Counts`; empty for one that is not over.
+        attachment: the evidence, where the source has taken it.
     """
 
     external: Mapping[str, str]
@@ -274,6 +285,9 @@ class Report:
     comment: str
     callback_url: Private | None = None
     job_id: str = ""
+    report_id: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    attachment: Filed | None = None
 
 
 class Delivered(StrEnum):

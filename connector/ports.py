@@ -15,6 +15,7 @@ from connector.model import (
     Call,
     Delivered,
     Document,
+    Filed,
     KeyAddress,
     Listing,
     Presence,
@@ -81,6 +82,49 @@ class Reporter(Protocol):
 
     def deliver(self, report: Report) -> Delivered:
         """Read the source's own state first, then write unless that would overwrite a person's decision."""
+        ...
+
+
+class Filing(Protocol):
+    """Puts evidence where the source keeps its files, before the report that names it."""
+
+    def file(self, external: Mapping[str, str], stem: str, content: bytes) -> Filed | None:
+        """Return what was filed; None if nobody waits for it, because the task has been ended.
+
+        Args:
+            stem: the name of the file without its extension.
+
+        A file whose answer was lost may be there twice afterwards.
+        """
+        ...
+
+
+class FollowUp(Protocol):
+    """Something more that a source is told after a report, if it is configured; harmless when it is repeated."""
+
+    @property
+    def name(self) -> str:
+        """What it is, as one word for the log."""
+        ...
+
+    def after(self, report: Report, delivered: Delivered) -> str | None:
+        """Do it; return the other side's id of it, empty if it gave none, and None if nothing was to be done."""
+        ...
+
+
+class Commenter(Protocol):
+    """Writes a comment that only the people at the source can see."""
+
+    def comment(self, external: Mapping[str, str], text: str) -> bool:
+        """Write it, unless the task was ended; say whether it was written. One whose answer was lost may be there."""
+        ...
+
+
+class ResolutionCheck(Protocol):
+    """Looks whether the source knows the resolutions that are configured."""
+
+    def faults(self) -> Mapping[str, str]:
+        """Return the faulty ones: the name of the setting, and what is wrong in one word."""
         ...
 
 

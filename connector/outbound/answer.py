@@ -1,10 +1,10 @@
-"""What a call gives back, and how much it may take."""
+"""What a call gives back, how much it may take, and a file that it carries."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector.codes import Code
@@ -31,6 +31,15 @@ class Limits:
     read_s: float = 30.0
     total_s: float = 60.0
     max_body_bytes: int = 5 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file in a multipart body."""
+
+    name: str
+    content: bytes = field(repr=False)
+    media_type: str
 
 
 def json_of(answer: Answer) -> Any:

@@ -22,7 +22,7 @@ from connector import __version__
 from connector.clock import Clock
 from connector.codes import Code
 from connector.errors import Misconfigured, RateLimited, Refused, Temporary
-from connector.outbound.answer import Answer, Limits
+from connector.outbound.answer import Answer, FilePart, Limits
 from connector.outbound.deadline import Deadline, TimedAdapter
 from connector.outbound.faults import retry_after_s, translated
 from connector.outbound.url import check_base_url
@@ -80,7 +80,7 @@ class Client:
         json: object = None,
         content: bytes | None = None,
         form: Mapping[str, str] | None = None,
-        multipart: Mapping[str, str] | None = None,
+        multipart: Mapping[str, str | FilePart] | None = None,
     ) -> Answer:
         """Make one call and return its answer, whatever its status except a redirect or 429.
 
@@ -103,7 +103,7 @@ class Client:
         elif form is not None:
             sent["data"] = dict(form)
         elif multipart is not None:
-            sent["files"] = {name: (None, value) for name, value in multipart.items()}
+            sent["files"] = {name: _part(value) for name, value in multipart.items()}
         with self._slot():
             answer = self._exchange(method, self._base_url + path, sent)
         if answer.status == _TOO_MANY_REQUESTS:
@@ -179,6 +179,10 @@ class Client:
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
+
+
+def _part(value: str | FilePart) -> tuple[str, bytes, str] | tuple[None, str]:
+    return (value.name, value.content, value.media_type) if isinstance(value, FilePart) else (None, value)
 
 
 def _checked_header(name: str, value: str) -> str:

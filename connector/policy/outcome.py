@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,6 +63,20 @@ def describe(counts: Counts, state: RequestState) -> str:
     Args:
         state: completed, partial or failed.
     """
+    return f"{_OPENINGS[state]} {numbers(counts)}"
+
+
+def nothing_held(counts: Mapping[str, int]) -> bool:
+    """Say whether Lytics knew nothing of a person: there was something to look for, and none of it was found.
+
+    Args:
+        counts: by the names of `Counts`; empty for a request that is not over.
+    """
+    return 0 < counts.get("targets", 0) == counts.get("not_found", 0)
+
+
+def numbers(counts: Counts) -> str:
+    """Return the counts as one sentence."""
     left_out = "".join(
         f", {number} {word}"
         for number, word in ((counts.unmapped, "not mapped"), (counts.rejected, "rejected"))
@@ -70,7 +84,7 @@ def describe(counts: Counts, state: RequestState) -> str:
     )
     pending = f", {counts.pending} pending" if counts.pending else ""
     return (
-        f"{_OPENINGS[state]} {_many(counts.identities_received, 'identity', 'identities')} received, "
+        f"{_many(counts.identities_received, 'identity', 'identities')} received, "
         f"{counts.mapped} mapped to {_many(counts.targets, 'Lytics field', 'Lytics fields')}{left_out}: "
         f"{counts.deleted} deleted, {counts.not_found} not found, "
         f"{counts.refused} refused, {counts.failed} failed{pending}."

@@ -36,6 +36,9 @@ SWITCHES: Final[dict[str, Switch]] = (
         "rate_limited": Switch(
             "Answers 429 with OneTrust's headers. Value: seconds to wait, default 30; 0: no Retry-After.", 30
         ),
+        "retry_after_missing": Switch(
+            "A 429 comes without Retry-After; `ot-period` says HOUR if that is over a minute."
+        ),
         "token_refused": Switch("The token endpoint answers 401."),
         "token_expired": Switch("A token that was good is answered 401."),
         "token_short_lived": Switch("New tokens live this short. Value: seconds, default 30.", 30.0),
@@ -56,8 +59,9 @@ SWITCHES: Final[dict[str, Switch]] = (
         "timer_as_number": Switch("`additionalStatuses` is a number, not a word."),
         "closed_conflict": Switch("Writing to a closed subtask answers 409; otherwise it is carried out and recorded."),
         "complete_refused": Switch(
-            "`/complete` is refused. Value: 400, 403, 404 or 405 (default).", 405, (400, 403, 404, 405)
+            "`/complete` is refused. Value: 400, 403, 404, 405 (default) or 422.", 405, (400, 403, 404, 405, 422)
         ),
+        "complete_comments_only": Switch("`/complete` answers 200 and adds the comment; the subtask stays as it is."),
         "extension_refused": Switch("The upload refuses this file extension. Value: which, default csv.", "csv"),
     }
     | KNOBS
@@ -189,7 +193,7 @@ class FakeOneTrust(Fake):
     def rate_limited(self, value: Any, operation: str) -> Response:
         response = self.error(429, "rate limit exceeded", operation)
         per_hour = value > 60  # noqa: PLR2004 (longer than a minute)
-        if value:
+        if value and not self.faults.take("retry_after_missing", operation):
             response.headers["Retry-After"] = str(value)
         response.headers["ot-period"] = "HOUR" if per_hour else "MINUTE"
         response.headers["ot-requests-allowed"] = "200000" if per_hour else "1000"

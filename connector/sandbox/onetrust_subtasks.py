@@ -120,7 +120,8 @@ class SubtaskApi(Api):
             self._check_attachments(attachments)
             subtask = self._open_subtask(subtask_id, "subtask_complete")
             now = self.desk.now()
-            if body.get("markAsComplete") is True:
+            comments_only = self.faults.take("complete_comments_only", "subtask_complete") is not None
+            if body.get("markAsComplete") is True and not comments_only:
                 _check_requirements(subtask, "COMPLETED", comment, resolution_id)
                 subtask.write_status("COMPLETED", at=now, by="api", resolution_id=resolution_id)
                 subtask.history[-1] |= {"comment": comment, "attachments": attachments}

@@ -7,7 +7,7 @@ from typing import Final
 
 from connector.mapping.reasons import HoldReason
 from connector.model import MappingResult
-from connector.policy.outcome import Counts, describe
+from connector.policy.outcome import Counts, describe, numbers
 from connector.states import IdentityState, RequestState
 
 REFUSALS: Final = {
@@ -52,6 +52,19 @@ def finished(state: RequestState, counts: Counts, received_at: datetime, now: da
     nobody = " Lytics held no profile for this person." if 0 < counts.targets == counts.not_found else ""
     unseen = "" if looked_up else " By Lytics' own count, not confirmed by a look-up."
     return f"{describe(counts, state)}{nobody}{unseen} Received {_at(received_at)}, finished {_at(now)}."
+
+
+def under_way(counts: Counts, received_at: datetime, due_at: datetime) -> str:
+    """Return the comment for a request that takes its time."""
+    return f"Erasure still under way. {numbers(counts)} Received {_at(received_at)}, due {_at(due_at)}."
+
+
+def filed(name: str, digest: str) -> str:
+    """Return the sentence about a file that holds the evidence."""
+    return f"Evidence: {name}, SHA-256 {digest}."
+
+
+NOT_FILED: Final = "Without an evidence file, because it was not taken."
 
 
 def _at(moment: datetime) -> str:

@@ -23,6 +23,8 @@ from tests.acceptance.journey import Journey, journey
 pytestmark = pytest.mark.soak
 
 QUEUE = 'accounts.main.deletion_api="identity-queue"'
+COMPLETE = 'sources.onetrust.report.complete_with="complete"'
+EVIDENCE = "sources.onetrust.report.evidence.enabled=true"
 # What the product calls of each fake.
 LYTICS_CALLS = ("lookup_post", "delete_submit", "delete_status", "delete_list")
 ONETRUST_CALLS = ("token", "subtask_get", "subtask_status")
@@ -114,8 +116,10 @@ ONETRUST: Mapping[str, Trial] = {
     "packed_types": Trial(),
     "timer_as_number": Trial(),
     "closed_conflict": Trial(),
-    "complete_refused": Trial(),
-    "extension_refused": Trial(),
+    "complete_refused": Trial(settings=(COMPLETE,)),
+    "retry_after_missing": Trial(),
+    "complete_comments_only": Trial(settings=(COMPLETE,)),
+    "extension_refused": Trial(settings=(COMPLETE, EVIDENCE)),
     # What OneTrust sends.
     "client_timeout": Trial(({"value": 0.0001},), answers=frozenset({None})),
     "retries": Trial(),

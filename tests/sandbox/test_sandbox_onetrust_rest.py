@@ -254,6 +254,15 @@ def test_complete_refused(onetrust, dsar, request_):
     assert dsar("PUT", f"{SUBTASKS}/{request_.subtask_id}/complete", json={"comment": "x"}).status_code == 403
 
 
+def test_complete_comments_only(onetrust, dsar, request_):
+    onetrust.faults.turn_on("complete_comments_only", times=1)
+    path, done = f"{SUBTASKS}/{request_.subtask_id}/complete", {"comment": "done", "markAsComplete": True}
+    assert dsar("PUT", path, json=done).status_code == 200
+    assert onetrust.history(request_.subtask_id) == []
+    assert dsar("PUT", path, json=done).status_code == 200
+    assert [one["status"] for one in onetrust.history(request_.subtask_id)] == ["COMPLETED"]
+
+
 def test_an_upload_names_one_request_by_uuid_and_has_an_allowed_extension(onetrust, dsar, request_):
     assert upload(dsar, request_).status_code == 201
     assert upload(dsar, request_, name="evidence.json").status_code == 400
@@ -314,6 +323,14 @@ def test_rate_limited_carries_five_headers(onetrust, status):
     assert all(answer.headers[name] for name in names)
     onetrust.faults.turn_on("rate_limited", times=1)
     assert status(status="IN_PROGRESS").headers["ot-period"] == "MINUTE"
+
+
+def test_retry_after_missing(onetrust, status):
+    onetrust.faults.turn_on("rate_limited", 2135)
+    onetrust.faults.turn_on("retry_after_missing", times=1)
+    answer = status(status="IN_PROGRESS")
+    assert (answer.status_code, "Retry-After" in answer.headers, answer.headers["ot-period"]) == (429, False, "HOUR")
+    assert status(status="IN_PROGRESS").headers["Retry-After"] == "2135"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, NotFound, Refused, Temporary
-from connector.outbound import Answer, Client, json_of, path_of
+from connector.outbound import Answer, Client, FilePart, json_of, path_of
 from connector.sources.onetrust.token import TokenSource
 
 _PAGE_SIZE: Final = 50
@@ -23,7 +23,7 @@ _MAX_PAGES: Final = 40
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _REF: Final = re.compile(r"[A-Z0-9]{10}")
 #: In which of the tenant's languages names and labels are asked for.
-_LANGUAGE: Final = "en-us"
+LANGUAGE: Final = "en-us"
 # Somebody ended the work on it.
 CLOSED: Final = frozenset({"COMPLETED", "REJECTED", "DELETED"})
 # Ours to move. `FAILED` is open: the workflow may fail a step that goes well in the end. Everything else, as
@@ -46,6 +46,8 @@ class Subtask:
     Attributes:
         status, kind: as `normalised` writes them.
         request_ref, request_id: of the request that it belongs to.
+        stage: the request's stage to which it was added.
+        is_required: whether the request cannot leave its stage before it is ended; true unless told otherwise.
     """
 
     id: str
@@ -55,6 +57,8 @@ class Subtask:
     request_id: str = ""
     workflow_id: str = ""
     kind: str = ""
+    stage: str = ""
+    is_required: bool = True
 
     @property
     def is_a_systems(self) -> bool:
@@ -117,7 +121,7 @@ class OneTrustApi:
 
     def request(self, request_ref: str) -> Mapping[str, Any]:
         """Read one request as it is (Get Request by Reference ID)."""
-        path = path_of("api", "datasubject", "v2", "requestqueues", request_ref, "language", _LANGUAGE)
+        path = path_of("api", "datasubject", "v2", "requestqueues", request_ref, "language", LANGUAGE)
         body = json_of(self.call("GET", path))
         if not isinstance(body, dict):
             raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "a request in an unknown shape")
@@ -126,18 +130,31 @@ class OneTrustApi:
     def set_status(self, subtask_id: str, body: Mapping[str, str]) -> Answer:
         """Set a subtask's state (Update Subtask Status); 409 is the caller's to decide."""
         path = path_of("api", "datasubject", "v2", "subtasks", subtask_id, "status")
-        return self._send("PUT", path, json=dict(body))
+        return self.send("PUT", path, json=dict(body))
+
+    def complete(self, subtask_id: str, body: Mapping[str, object]) -> Answer:
+        """Complete a subtask (Complete Subtask); whatever is answered is the caller's to decide."""
+        path = path_of("api", "datasubject", "v2", "subtasks", subtask_id, "complete")
+        return self.send("PUT", path, json=dict(body))
 
     def call(self, method: str, path: str, *, params: Mapping[str, str] | None = None, json: object = None) -> Answer:
         """Make a call and return its answer, which is a success."""
-        return require_success(self._send(method, path, params=params, json=json))
+        return require_success(self.send(method, path, params=params, json=json))
 
-    def _send(self, method: str, path: str, *, params: Mapping[str, str] | None = None, json: object = None) -> Answer:
-        """Call with the token in use; if it is refused, once more with a new one."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        multipart: Mapping[str, str | FilePart] | None = None,
+    ) -> Answer:
+        """Call with the token in use, and once more with a new one if it is refused; return whatever is answered."""
         token = self._tokens.token()
         for renewed in (False, True):
             headers = {"Authorization": f"Bearer {token.reveal()}"}
-            answer = self._http.request(method, path, headers=headers, params=params, json=json)
+            answer = self._http.request(method, path, headers=headers, params=params, json=json, multipart=multipart)
             if answer.status != HTTPStatus.UNAUTHORIZED or renewed:
                 break
             token = self._tokens.token(refused=token)
@@ -166,6 +183,16 @@ def require_success(answer: Answer) -> Answer:
     raise _error(status)
 
 
+def require_written(answer: Answer) -> Answer:
+    """Return the answer to a write that was carried out; a login page in between answers 200 too."""
+    require_success(answer)
+    if answer.body.lstrip().startswith(b"<"):
+        raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "a page in place of an answer", outcome_unknown=True)
+    if answer.body.strip() == b"false":
+        raise Temporary(Code.REMOTE_FAULT, "it was not carried out, and no reason given")
+    return answer
+
+
 def _subtask(item: object) -> Subtask:
     """Read a subtask; lists and the single call name the same things differently."""
     fields = item if isinstance(item, dict) else {}
@@ -181,6 +208,8 @@ def _subtask(item: object) -> Subtask:
         _first(fields, "requestQueueId"),
         _first(fields, "integrationWorkflowId"),
         normalised(_first(fields, "type", "subTaskType")),
+        normalised(_first(fields, "workflowStage", "subtaskCreatedStage")),
+        fields.get("subTaskRequired", fields.get("required")) is not False,
     )
 
 

@@ -1,8 +1,11 @@
-"""Report to OneTrust by setting the state of a subtask (vendor pages: Update Subtask Status, Get Subtask).
+"""Report to OneTrust by setting the state of a subtask (vendor pages: Update Subtask Status, Complete Subtask).
 
 The subtask's own state is read first. What a person decided there is never overwritten, and a state that is already
 the wanted one is not written again, so that a report whose answer was lost does no harm. OneTrust has no conditional
 write: a decision made between our read and our write cannot be seen.
+
+Two calls complete a subtask. `/status` sets its state. `/complete` takes files as well, and whether a tenant lets an
+outside system use it is not published: where it is refused or leaves the subtask open, `/status` serves.
 """
 
 from __future__ import annotations
@@ -14,13 +17,26 @@ from http import HTTPStatus
 from typing import Final
 
 from connector.codes import Code
-from connector.errors import Misconfigured, Refused, Temporary
+from connector.errors import Misconfigured
 from connector.model import Delivered, Report, SourceStatus
 from connector.outbound import Answer
-from connector.sources.onetrust.api import CLOSED, OPEN, OneTrustApi, is_reference, is_uuid, require_success
+from connector.policy.outcome import nothing_held
+from connector.sources.onetrust.api import OPEN, OneTrustApi, is_uuid, require_written
+from connector.sources.onetrust.ours import Ours
 
 MAX_COMMENT: Final = 10_000
 _WITH_RESOLUTION: Final = frozenset({SourceStatus.COMPLETED, SourceStatus.REJECTED})
+# `/complete` is not for us here; whether the completion itself is wrong, `/status` will say.
+_NOT_TO_BE_COMPLETED: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+_READ_AGAIN: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class OneTrustReporter:
@@ -29,6 +45,8 @@ class OneTrustReporter:
     Args:
         subtask_name: the exact name of the subtask to report on when a callback brought only the request's id.
         resolutions: the resolution id to send with COMPLETED or REJECTED, where the tenant wants one.
+        nothing_held: the one to send with COMPLETED if Lytics held nothing; that of COMPLETED if empty.
+        use_complete: whether `/complete` is tried for a completion.
 
     Raises:
         Misconfigured: a resolution is given for another status, or is not a UUID.
@@ -40,15 +58,20 @@ class OneTrustReporter:
         *,
         subtask_name: str = "",
         resolutions: Mapping[SourceStatus, str] | None = None,
+        nothing_held: str = "",
+        use_complete: bool = False,
     ) -> None:
-        for status, resolution in (resolutions or {}).items():
-            if status not in _WITH_RESOLUTION or not is_uuid(resolution):
-                raise Misconfigured(
-                    Code.CONFIG_INVALID, "a resolution is a UUID, and only COMPLETED and REJECTED may have one"
-                )
+        given = dict(resolutions or {})
+        ids = [*given.values()] + [nothing_held] * bool(nothing_held)
+        if not set(given) <= _WITH_RESOLUTION or not all(map(is_uuid, ids)):
+            raise Misconfigured(
+                Code.CONFIG_INVALID, "a resolution is a UUID, and only COMPLETED and REJECTED may have one"
+            )
         self._api = api
-        self._subtask_name = subtask_name
-        self._resolutions = dict(resolutions or {})
+        self._ours = Ours(api, subtask_name)
+        self._resolutions = given
+        self._nothing_held = nothing_held
+        self._use_complete = use_complete
 
     def deliver(self, report: Report) -> Delivered:
         """Bring the subtask into the report's state, unless it is there or a person decided otherwise.
@@ -59,46 +82,60 @@ class OneTrustReporter:
             Misconfigured: credential, scope or organization.
             Temporary: worth another try; the next one reads first again.
         """
-        request_ref = report.external.get("request_ref", "")
-        subtask_id = report.external.get("subtask_id", "") or self._identify(request_ref)
-        if not is_uuid(subtask_id):
-            raise Refused(Code.SUBTASK_NOT_IDENTIFIED, "the subtask id is not a UUID")
-        for last in (False, True):
-            current = self._api.subtask(subtask_id, request_ref)
-            if current.status == report.status:
-                return Delivered.ALREADY
-            if current.status not in OPEN:
-                return Delivered.CONFLICT
-            answer = self._write(subtask_id, report)
-            if answer.status != HTTPStatus.CONFLICT or last:
-                break
-        require_success(answer)
-        if answer.body.lstrip().startswith(b"<"):
-            # A login page in between answers 200 too. If the state was set all the same, the next try sees it.
-            raise Temporary(Code.REMOTE_ANSWER_UNREADABLE, "a page in place of an answer")
-        if answer.body.strip() == b"false":
-            raise Temporary(Code.REMOTE_FAULT, "the subtask's state was not set, and no reason given")
+        subtask_id = self._ours.id_of(report.external)
+        settled = self._settled(subtask_id, report)
+        if settled is not None:
+            return settled
+        answer = self._write(subtask_id, report)
+        if answer.status in _READ_AGAIN:
+            # A no may come of somebody's decision, or of our own write before, which a reading did not show yet.
+            settled = self._settled(subtask_id, report)
+            if settled is not None:
+                return settled
+            if answer.status == HTTPStatus.CONFLICT:
+                answer = self._write(subtask_id, report)
+        # If the state was set all the same, the next try sees it.
+        require_written(answer)
         return Delivered.SENT
 
-    def _identify(self, request_ref: str) -> str:
-        """Return the id of the one subtask of a request that bears the configured name."""
-        if not self._subtask_name or not is_reference(request_ref):
-            raise Refused(Code.SUBTASK_NOT_IDENTIFIED, "neither a subtask id, nor a request id with subtask_name")
-        named = [one for one in self._api.subtasks_of(request_ref) if one.name == self._subtask_name]
-        # A single one is ours even when it is closed: we may have closed it, and lost the answer.
-        candidates = named if len(named) == 1 else [one for one in named if one.status not in CLOSED]
-        if len(candidates) != 1:
-            detail = f"{len(named)} subtasks bear the configured name, {len(candidates)} of them open"
-            raise Refused(Code.SUBTASK_NOT_IDENTIFIED, detail)
-        return candidates[0].id
+    def _settled(self, subtask_id: str, report: Report) -> Delivered | None:
+        """Read the subtask; say how its state settles the report, None if there is something to write."""
+        current = self._api.subtask(subtask_id, report.external.get("request_ref", ""))
+        if current.status == report.status:
+            return Delivered.ALREADY
+        return None if current.status in OPEN else Delivered.CONFLICT
 
     def _write(self, subtask_id: str, report: Report) -> Answer:
+        # `/complete` takes no completion without a comment.
+        if self._use_complete and report.status is SourceStatus.COMPLETED and report.comment:
+            answer = self._complete(subtask_id, report)
+            if answer is not None:
+                return answer
         body: dict[str, str] = {"status": report.status.value}
         if report.comment:
             body["comment"] = escaped(report.comment)
-        if resolution := self._resolutions.get(report.status):
+        if resolution := self._resolution(report):
             body["resolutionId"] = resolution
         return self._api.set_status(subtask_id, body)
+
+    def _complete(self, subtask_id: str, report: Report) -> Answer | None:
+        """Complete the subtask; None if that is not to be had by this call, and it is still open."""
+        body: dict[str, object] = {"comment": escaped(report.comment), "markAsComplete": True}
+        if resolution := self._resolution(report):
+            body["resolutionId"] = resolution
+        if report.attachment is not None:
+            body["attachments"] = [{"fileName": report.attachment.file_name, "fileId": report.attachment.file_id}]
+        answer = self._api.complete(subtask_id, body)
+        if answer.status in _NOT_TO_BE_COMPLETED:
+            return None
+        # What it does without a word is to add the comment alone.
+        done = 200 <= answer.status < 300  # noqa: PLR2004 - the successes
+        return None if done and self._api.subtask(subtask_id).status in OPEN else answer
+
+    def _resolution(self, report: Report) -> str:
+        if self._nothing_held and report.status is SourceStatus.COMPLETED and nothing_held(report.counts):
+            return self._nothing_held
+        return self._resolutions.get(report.status, "")
 
 
 def escaped(comment: str) -> str:

@@ -10,8 +10,10 @@ import responses
 
 from connector.clock import FixedClock
 from connector.errors import ConnectorError
-from connector.outbound import Client
+from connector.outbound import Client, Limits
 from connector.private import Secret
+from connector.sandbox.defaults import ONETRUST_CLIENT_ID, ONETRUST_CLIENT_SECRET
+from connector.sandbox.onetrust import FakeOneTrust
 from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.token import TokenSource
@@ -62,3 +64,39 @@ def http():
     """Answers, all of which must be used."""
     with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
         yield mock
+
+
+@pytest.fixture
+def fake_clock():
+    return FixedClock(datetime(2026, 11, 2, 9, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def fake(fake_clock):
+    """The fake OneTrust, on the tests' own clock."""
+    with FakeOneTrust(clock=lambda: fake_clock.now().timestamp()) as made:
+        yield made
+
+
+@pytest.fixture
+def fake_http(fake, fake_clock):
+    http = Client(fake.url, clock=fake_clock, limits=Limits(connect_s=5, read_s=5, total_s=5))
+    yield http
+    http.close()
+
+
+@pytest.fixture
+def api(fake_http, fake_clock):
+    """The product's calls, to the fake."""
+    secret = Secret(ONETRUST_CLIENT_SECRET, "env:S")
+    return OneTrustApi(fake_http, TokenSource(fake_http, ONETRUST_CLIENT_ID, secret, clock=fake_clock))
+
+
+@pytest.fixture
+def asked(fake):
+    return fake.add_request("ana@example.com", comment_required=True)
+
+
+@pytest.fixture
+def external(asked):
+    return {"subtask_id": asked.subtask_id, "request_ref": asked.ref_id, "request_id": asked.queue_id}
