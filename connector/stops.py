@@ -28,7 +28,10 @@ STOPS: Final[Mapping[str, str]] = {
     "called": "the intent; Lytics has answered",
     "answered": "Lytics' answer",
     "reporting": "a report in the outbox; the source was not called",
+    "uploaded": "a report in the outbox without its file; the source has taken that",
+    "filed": "a report in the outbox with the id of its file; the source was told nothing",
     "reported": "the report still in the outbox; the source has taken it",
+    "followed": "the report still in the outbox; what follows it at the source is done",
     "told": "the report as sent",
 }
 

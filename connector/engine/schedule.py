@@ -12,6 +12,7 @@ from connector.services.confirm import confirm
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.poll import poll
+from connector.services.progress import progress
 from connector.services.prune import prune
 from connector.services.read_back import read_back
 from connector.services.reconcile import reconcile
@@ -84,6 +85,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("poll", poll, per=Per.ACCOUNT),
     Step("confirm", confirm, per=Per.ACCOUNT),
     Step("report", report, per=Per.SOURCE),
+    Step("progress", progress, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
 )
 

@@ -22,6 +22,7 @@ from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
 from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
 from connector.private import Private
+from connector.services.extras import Extras
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
 from connector.stops import never
 from connector.store.columns import Connection
@@ -119,6 +120,7 @@ class SourceWork:
     replies: Replies = field(default_factory=Replies)
     read_back: ListingRules | None = None
     backstop: BackstopRules | None = None
+    extras: Extras = field(default_factory=Extras)
 
 
 @dataclass(frozen=True, slots=True)

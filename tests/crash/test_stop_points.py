@@ -37,6 +37,9 @@ def town(tmp_path: Path) -> Iterator[Town]:
             "accounts.main.batch_max_values=4",
             "accounts.main.unknown_wait_s=1",
             "accounts.main.confirm_first_s=0.1",
+            # So that the points about a file are passed at all.
+            'sources.onetrust.report.complete_with="complete"',
+            "sources.onetrust.report.evidence.enabled=true",
         ]
         yield made
 

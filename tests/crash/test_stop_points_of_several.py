@@ -30,8 +30,11 @@ pytestmark = [pytest.mark.process, pytest.mark.postgres, pytest.mark.soak]
 PEOPLE = 12
 BATCH = 4
 # Three parts have a lock each: the account, the source, and mapping, on which the others live. What a dead worker held
-# is free again only after seconds, so no two of one part come in a row, and mapping comes last.
-WORKING = ("listed", "answered", "reporting", "called", "reported", "intended", "told", "mapped")
+# is free again only after seconds, so where it can be had no two of one part come in a row, and mapping comes last.
+WORKING = (
+    *("listed", "answered", "reporting", "called", "uploaded", "intended", "filed"),
+    *("reported", "followed", "told", "mapped"),
+)
 FEED_EVERY_S = 0.25
 # By chance it is the survivor to whom the work at that point falls, again and again.
 PATIENCE_S = 120.0
@@ -46,6 +49,9 @@ def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
             f"accounts.main.batch_max_values={BATCH}",
             "accounts.main.unknown_wait_s=1",
             "accounts.main.confirm_first_s=0.1",
+            # So that the points about a file are passed at all.
+            'sources.onetrust.report.complete_with="complete"',
+            "sources.onetrust.report.evidence.enabled=true",
         ]
         with made.database:
             yield made

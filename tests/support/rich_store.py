@@ -12,7 +12,7 @@ from connector.services.backstop import backstop
 from connector.store import tables as t
 from tests.support.listings import Lister, Roll, asking, looking
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed
+from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
 
 TABLES = tuple(t.metadata.sorted_tables)
 
@@ -20,8 +20,10 @@ TABLES = tuple(t.metadata.sorted_tables)
 def rich_bench(folder: Path) -> Bench:
     """Return a site whose SQLite store is closed: what is open, held, ended, refused, unknown and unreported."""
     bench = Bench(f"sqlite:///{folder / 'store.db'}")
+    bench.beside(filing=StandInFiling(), commenter=StandInCommenter())
     _ended(bench)
     _under_way(bench)
+    bench.beside()
     bench.list_by(asking(Lister()))
     bench.look_through(looking(Roll(["missed"])))
     backstop(bench.site)

@@ -19,6 +19,7 @@ from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.private import Private, Secret
 from connector.services import intake
+from connector.services.extras import Extras
 from connector.services.intake import Accepted
 from connector.services.remote import Breakers, Pauses
 from connector.services.site import AccountWork, BackstopRules, ListingRules, LookUp, Scope, Site, SourceWork
@@ -170,6 +171,10 @@ class Bench:
     def look_through(self, rules: BackstopRules | None) -> None:
         """Start again with a source whose open tasks are looked through, or with one whose are not."""
         self.site = replace(self.site, sources={"onetrust": replace(self.source, backstop=rules)})
+
+    def beside(self, **extras: Any) -> None:
+        """Start again with a source that is told more than its reports."""
+        self.site = replace(self.site, sources={"onetrust": replace(self.source, extras=Extras(**extras))})
 
     def with_account(self, **changes: Any) -> None:
         self.site = replace(self.site, accounts={"main": replace(self.site.accounts["main"], **changes)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from connector.codes import Code
 from connector.errors import ConnectorError, NotFound, Refused
 from connector.model import (
     Delivered,
+    Filed,
     Presence,
     RemoteOperation,
     RemoteState,
@@ -175,3 +176,55 @@ class StandInReporter:
     @property
     def statuses(self) -> list[str]:
         return [one.status.value for one in self.sent]
+
+
+@dataclass
+class StandInFiling:
+    """Takes evidence files.
+
+    Attributes:
+        answers: what the next calls raise instead.
+        ended: whether nobody waits for a file any more.
+    """
+
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+    answers: list[BaseException] = field(default_factory=list)
+    ended: bool = False
+
+    def file(self, external: Mapping[str, str], stem: str, content: bytes) -> Filed | None:
+        if self.answers:
+            raise self.answers.pop(0)
+        if self.ended:
+            return None
+        self.files.append((stem, content))
+        return Filed(f"file-{len(self.files)}", f"{stem}.csv")
+
+
+@dataclass
+class StandInFollowUp:
+    """Follows each report, or raises what it is told to."""
+
+    name: str = "custom_fields"
+    done: list[tuple[Report, Delivered]] = field(default_factory=list)
+    answers: list[BaseException] = field(default_factory=list)
+
+    def after(self, report: Report, delivered: Delivered) -> str | None:
+        if self.answers:
+            raise self.answers.pop(0)
+        self.done.append((report, delivered))
+        return "their-id"
+
+
+@dataclass
+class StandInCommenter:
+    """Takes comments, or raises what it is told to."""
+
+    said: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[BaseException | bool] = field(default_factory=list)
+
+    def comment(self, external: Mapping[str, str], text: str) -> bool:
+        answer = self.answers.pop(0) if self.answers else True
+        if isinstance(answer, BaseException):
+            raise answer
+        self.said.append((external["subtask_id"], text))
+        return answer

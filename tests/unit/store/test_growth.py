@@ -19,6 +19,7 @@ from connector.store import overview
 from connector.store.database import Database
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import Bench
+from tests.support.stand_ins import StandInCommenter
 
 FEW, MANY = 100, 10_000
 BUDGET = 20
@@ -140,6 +141,13 @@ def held(bench: Bench) -> None:
         connection.exec_driver_sql("UPDATE requests SET state = 'held', reason = 'unmapped_identities'")
 
 
+def remembered(bench: Bench) -> None:
+    """Let every progress report be due to be told again."""
+    bench.beside(commenter=StandInCommenter())
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE reports SET remind_at = '2020-01-01 00:00:00.000000'")
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -157,6 +165,8 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "poll": (backlog.SUBMITTED, "poll", None),
     "confirm": (backlog.CONFIRMING, "confirm", None),
     "report": (backlog.UNREPORTED, "report", None),
+    "progress": (backlog.QUEUED, "progress", remembered),
+    "progress when all is over": (backlog.DONE, "progress", remembered),
     "prune": (backlog.DONE, "prune", None),
 }
 

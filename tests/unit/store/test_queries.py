@@ -28,7 +28,7 @@ from connector.store import tables as t
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.site import RULES, START, Bench
-from tests.support.stand_ins import Killed
+from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
 
 NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
@@ -137,6 +137,16 @@ class Life:
         self.bench.site.pauses.until.clear()
         self.passes(2)
 
+    def is_told_more(self) -> None:
+        self.bench.beside(filing=StandInFiling(), commenter=StandInCommenter())
+        self.delivers("s40")
+        self.passes(3)
+        self.passes(2, 90_000)
+        self.ends()
+        self.passes(6, 4000)
+        self.passes(1, 90_000)
+        self.bench.beside()
+
     def is_listed(self) -> None:
         lister = Lister()
         self.bench.list_by(asking(lister))
@@ -171,6 +181,7 @@ def live(bench: Bench, noted: Noted) -> None:
     life.comes_in()
     life.is_carried_out()
     life.dies_and_goes_on()
+    life.is_told_more()
     life.is_listed()
     life.is_looked_at()
 

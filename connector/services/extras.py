@@ -1,0 +1,25 @@
+"""What a source is told beside the state of its tasks, each where it is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.ports import Commenter, Filing, FollowUp, ResolutionCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """Nothing, by default.
+
+    Attributes:
+        filing: where evidence goes before a completion is reported.
+        follow_ups: what it is told after a report.
+        commenter: what tells people there once a day that the work goes on.
+        resolutions: what looks whether it knows the resolutions that are sent along.
+    """
+
+    filing: Filing | None = None
+    follow_ups: Sequence[FollowUp] = ()
+    commenter: Commenter | None = None
+    resolutions: ResolutionCheck | None = None
