@@ -19,6 +19,7 @@ from connector.cli.copy import db_copy
 from connector.engine.choose import engine_of
 from connector.errors import ConnectorError
 from connector.observe.uncaught import log_uncaught
+from connector.services.resolutions import check_resolutions
 from connector.services.schema import check_schemas
 from connector.services.site import Site
 from connector.store import schema
@@ -90,10 +91,11 @@ def worker(context: Context) -> None:
 
 
 def _look_around(site: Site) -> None:
-    """Say at once what would only show at the first submission; where the store is not ready, the engine says that."""
+    """Say at once what would only show later; where the store is not ready, the engine says that."""
     with suppress(ConnectorError):
         schema.require_current(site.database)
         check_schemas(site)
+    check_resolutions(site)
 
 
 def _begin_anew(context: Context, restarts: int) -> NoReturn:

@@ -18,9 +18,11 @@ from connector.verify.base import require_header_name, require_header_text
 
 NAME: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 UUID_OR_NOTHING: Final = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
+UUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 #: What a pattern asks for, in words.
 WORDS: Final = {
     NAME: "a name of at most 63 lower-case letters, digits and hyphens",
+    UUID: "a UUID",
     UUID_OR_NOTHING: "a UUID, or nothing",
 }
 
@@ -112,6 +114,7 @@ def _prefix(value: str) -> str:
 _TEXT_SCHEMA: Final = WithJsonSchema({"type": "string", "minLength": 1})
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
+Uuid = Annotated[str, StringConstraints(pattern=UUID)]
 UuidOrNothing = Annotated[str, StringConstraints(pattern=UUID_OR_NOTHING)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 StoreUrl = Annotated[Secret, BeforeValidator(_store_url), _TEXT_SCHEMA]

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from connector.config.fields import HostName, LoopbackUrl, Seconds, UuidOrNothing
-from connector.config.secrets import StrongSecretRef, TextOrRef
+from connector.config.fields import HostName, LoopbackUrl, Seconds, Uuid, UuidOrNothing
+from connector.config.secrets import HeaderSecretRef, StrongSecretRef, TextOrRef
 from connector.config.section import Section
 
 
@@ -15,7 +15,37 @@ class ResolutionSettings(Section):
     """OneTrust resolution ids by outcome; empty for none."""
 
     completed: UuidOrNothing = Field("", description="Resolution of a completed erasure.")
+    nothing_held: UuidOrNothing = Field(
+        "", description="Resolution of a completed erasure of somebody whom Lytics did not know; else `completed`."
+    )
     rejected: UuidOrNothing = Field("", description="Resolution of a refused request.")
+
+
+class EvidenceSettings(Section):
+    """The evidence file of a completion; it holds no personal value. It needs the scope `ATTACHMENT`."""
+
+    enabled: bool = Field(False, description="Whether a file is uploaded before a completion is reported.")
+    extension: Literal["csv", "txt"] = Field(
+        "csv", description="The extension of the file; where OneTrust refuses `csv`, `txt` is tried."
+    )
+
+
+class WebhookSettings(Section):
+    """The webhook of one of your workflows, as a second channel for reports. The call holds ids, status and counts."""
+
+    id: Uuid = Field(description="The last part of the address that OneTrust shows for the webhook's trigger, a UUID.")
+    token: HeaderSecretRef = Field(
+        description="A reference to the bearer token for it, at least 16 characters, such as an OAuth 2.0 API key."
+    )
+    instead: bool = Field(
+        False, description="Whether the workflow is told instead of the subtask, whose state is then left to it."
+    )
+
+
+#: What a custom field may hold.
+Count = Literal[
+    "identities_received", "mapped", "unmapped", "rejected", "targets", "deleted", "not_found", "refused", "failed"
+]
 
 
 class ReadBackSettings(Section):
@@ -83,6 +113,48 @@ class ReportSettings(Section):
     resolutions: ResolutionSettings = Field(
         default_factory=ResolutionSettings, description="Resolution ids to send along."
     )
+    complete_with: Literal["status", "complete"] = Field(
+        "status",
+        description="The call that completes a subtask. `complete` takes files; where OneTrust refuses it, `status` "
+        "serves.",
+    )
+    evidence: EvidenceSettings = Field(
+        default_factory=EvidenceSettings, description='The evidence file; it needs complete_with = "complete".'
+    )
+    progress_comments: bool = Field(
+        False, description="Whether an internal comment says, once a day, that a request is still under way."
+    )
+    conflict_comments: bool = Field(
+        False,
+        description="Whether an internal comment tells the result where somebody else ended the subtask before us.",
+    )
+    custom_fields: dict[str, Count] = Field(
+        {}, description="Custom fields of the request to be filled in at its end: name, and the count that it holds."
+    )
+    next_stage: str = Field(
+        "",
+        description="The stage to which a request is moved after COMPLETED, if no required subtask is left open.",
+    )
+    webhook: WebhookSettings | None = Field(
+        None, description="The webhook of a workflow that is told as well; none if it is left out."
+    )
+
+    @field_validator("evidence")
+    @classmethod
+    def _goes_with_a_call_that_takes_files(cls, table: EvidenceSettings, info: ValidationInfo) -> EvidenceSettings:
+        if table.enabled and info.data.get("complete_with", "complete") != "complete":
+            raise ValueError('needs complete_with = "complete"; the other call takes no file')
+        return table
+
+    @field_validator("webhook")
+    @classmethod
+    def _leaves_something_to_attach_to(
+        cls, table: WebhookSettings | None, info: ValidationInfo
+    ) -> WebhookSettings | None:
+        evidence = info.data.get("evidence")
+        if table is not None and table.instead and evidence is not None and evidence.enabled:
+            raise ValueError("instead = true leaves the subtask to the workflow, and evidence is attached to it")
+        return table
 
     @field_validator("base_url")
     @classmethod

@@ -29,6 +29,7 @@ from connector.policy.retry import RetryPolicy
 from connector.ports import Documents, Log, Source
 from connector.private import Private
 from connector.published import PublishedDocuments
+from connector.services.extras import Extras
 from connector.services.map import plain
 from connector.services.site import Budgets, Scope, Site, SourceWork, wake_nobody
 from connector.services.tokens import Holder
@@ -41,7 +42,8 @@ from connector.store.jobs import Wake
 from connector.web import tokens
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work
-from connector.wiring.platforms import backstop_of, onetrust_api, read_back, reporter
+from connector.wiring.onetrust import Tenant
+from connector.wiring.platforms import backstop_of, read_back, reporter
 
 # Overrides given on the command line reach child processes through this variable, as a JSON list.
 OVERRIDES_VARIABLE: Final = "CONNECTOR_SET"
@@ -168,7 +170,7 @@ def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
 def _source(config: Config, name: str, clock: Clock, stop: threading.Event, documents: Documents) -> SourceWork:
     settings = config.sources[name]
     dialect, rules, scope = reading_of(settings)
-    api = onetrust_api(settings.report, clock, stop) if settings.report is not None else None
+    onetrust = Tenant.of(settings.report, clock, stop) if settings.report is not None else None
     content_types = settings.generic.content_types if settings.generic is not None else {"application/json"}
     return SourceWork(
         name=name,
@@ -178,13 +180,14 @@ def _source(config: Config, name: str, clock: Clock, stop: threading.Event, docu
         url=settings.url,
         media_types=media_types(settings.verify) | content_types,
         dialect=dialect,
-        reporter=reporter(settings, api, clock, stop, rehearsal=config.outbound.rehearsal),
+        reporter=reporter(settings, onetrust, clock, stop, rehearsal=config.outbound.rehearsal),
         rules=rules,
         scope=scope,
         regulation=settings.regulation,
         replies=settings.generic.replies() if settings.generic is not None else Replies(),
-        read_back=read_back(settings, api),
-        backstop=backstop_of(settings, api),
+        read_back=read_back(settings, onetrust),
+        backstop=backstop_of(settings, onetrust),
+        extras=onetrust.extras() if onetrust is not None else Extras(),
     )
 
 

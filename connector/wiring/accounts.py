@@ -15,7 +15,7 @@ from connector.outbound import Client
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.services.site import AccountWork, LookUp, SchemaRule
-from connector.wiring.platforms import limits_of
+from connector.wiring.limits import limits_of
 
 # How a failed call is tried again. Waits in seconds.
 _LYTICS_RETRY = RetryPolicy(first_s=2.0, max_s=300.0, misconfigured_s=300.0)

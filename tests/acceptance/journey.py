@@ -19,7 +19,7 @@ import requests
 from connector.clock import FixedClock
 from connector.config import Config, load
 from connector.engine.schedule import run_pass
-from connector.sandbox.defaults import WEBHOOK_SECRET
+from connector.sandbox.defaults import ONETRUST_API_KEY, WEBHOOK_SECRET
 from connector.sandbox.lytics import FakeLytics
 from connector.sandbox.onetrust import FakeOneTrust
 from connector.sandbox.onetrust_credentials import Hmac
@@ -122,7 +122,7 @@ class Journey:
 
 def load_shipped(overrides: Sequence[str]) -> Config:
     """Load the configuration that we ship, with some settings of its own."""
-    return load(ROOT / "config/connector.toml", {}, overrides, PLATFORMS)
+    return load(ROOT / "config/connector.toml", {"WEBHOOK_TOKEN": ONETRUST_API_KEY}, overrides, PLATFORMS)
 
 
 @contextmanager

@@ -72,6 +72,8 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[sources.NAME.generic.report.statuses]",
         "[sources.NAME.report]",
         "[sources.NAME.report.resolutions]",
+        "[sources.NAME.report.evidence]",
+        "[sources.NAME.report.webhook]",
         "[sources.NAME.read_back]",
         "[sources.NAME.backstop]",
     ]

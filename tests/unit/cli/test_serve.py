@@ -93,6 +93,29 @@ class TestWorker:
         assert run("worker").status == 0
         assert seen == [False, True]
 
+    def test_the_resolutions_are_looked_at_once_while_the_work_begins(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, signals: dict[int, Callable[..., object]]
+    ) -> None:
+        looked: list[str] = []
+        done, began = threading.Event(), threading.Event()
+
+        def look(site: Site) -> None:
+            # The work does not wait for the answer.
+            assert began.wait(20)
+            looked.extend(site.sources)
+            done.set()
+
+        def work(_engine: Any) -> None:
+            began.set()
+            assert done.wait(20)
+
+        monkeypatch.setattr(serve, "check_resolutions", look)
+        monkeypatch.setattr(EmbeddedEngine, "run", work)
+        run("db", "upgrade")
+        assert run("worker").status == 0
+        assert looked == ["onetrust"]
+        assert signals
+
     def test_a_worker_of_several_begins_anew_as_the_same_process_with_the_same_configuration(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, store_url: str
     ) -> None:

@@ -384,3 +384,37 @@ def test_whatever_the_file_holds_it_is_a_configuration_or_a_refusal(
 ) -> None:
     told = refusal(tmp_path_factory.getbasetemp() / "any.toml", spoilt((place, value)))
     assert not any(secret in told for secret in ENVIRON.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"evidence": {"enabled": True}}, 'evidence: needs complete_with = "complete"; the other call takes no file'),
+        ({"webhook": {"id": "not-a-uuid", "token": "env:WEBHOOK_SECRET"}}, "webhook.id: expected a UUID"),
+        (
+            {"webhook": {"id": "5f3b0b0e-3f0f-4a55-9e34-3f2a6a6f5c11/../../admin", "token": "env:WEBHOOK_SECRET"}},
+            "webhook.id: expected a UUID",
+        ),
+        (
+            {"webhook": {"id": "https://169.254.169.254/latest", "token": "env:WEBHOOK_SECRET"}},
+            "webhook.id: expected a UUID",
+        ),
+        ({"custom_fields": {"Erased": "erased"}}, "custom_fields.Erased: "),
+        (
+            {
+                "complete_with": "complete",
+                "evidence": {"enabled": True},
+                "webhook": {
+                    "id": "5f3b0b0e-3f0f-4a55-9e34-3f2a6a6f5c11",
+                    "token": "env:WEBHOOK_SECRET",
+                    "instead": True,
+                },
+            },
+            "webhook: instead = true leaves the subtask to the workflow, and evidence is attached to it",
+        ),
+    ],
+    ids=["evidence", "webhook", "webhook path", "webhook host", "fields", "instead"],
+)
+def test_settings_of_reports_that_do_not_go_together_are_named(trial: Trial, given: dict[str, Any], line: str) -> None:
+    (said,) = trial.lines(spoilt(*(((*REPORT, name), value) for name, value in given.items())))
+    assert said.startswith(f"sources.onetrust.report.{line}")

@@ -1,0 +1,14 @@
+"""How much is asked of a platform at a time, and how long it may take."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connector.outbound import Limits
+
+REPORT_CONCURRENCY: Final = 4
+
+
+def limits_of(timeout_s: float) -> Limits:
+    """Return the time limits of a call; the whole of it may take twice as long as its slowest part."""
+    return Limits(connect_s=min(timeout_s, 10.0), read_s=timeout_s, total_s=timeout_s * 2)
