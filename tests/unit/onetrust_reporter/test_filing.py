@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from connector.codes import Code
 from connector.errors import Misconfigured, RateLimited, Refused, Temporary
 from connector.model import Filed
 from connector.sandbox.defaults import SUBTASK_NAME
@@ -115,3 +117,20 @@ def test_an_answer_without_an_id_is_none(tenant, http):
     http.post(f"{BASE}/api/document/v2/attachments", status=201, json={"FileName": "a.csv"})
     calls = RequestCalls(OneTrustApi(tenant.client(), tenant.tokens()))
     assert tenant.failure(calls.upload, "0d5c7f86-6b1f-4f0e-8f55-4a1d0f0f7c21", "a.csv", b"x").outcome_unknown
+
+
+def test_a_token_that_is_refused_for_a_file_is_an_operators_matter(fake, external, filing, monkeypatch):
+    def refuse(*_given):
+        raise Misconfigured(Code.TOKEN_REFUSED)
+
+    monkeypatch.setattr(RequestCalls, "upload", refuse)
+    with pytest.raises(Misconfigured):
+        filing.file(external, "erasure-1", b"x")
+
+
+def test_where_nobody_tells_the_requests_uuid_nothing_is_uploaded(api, fake, asked, filing, monkeypatch):
+    read = api.subtask
+    monkeypatch.setattr(api, "subtask", lambda *given: replace(read(*given), request_id=""))
+    with pytest.raises(Refused):
+        filing.file({"subtask_id": asked.subtask_id}, "erasure-1", b"x")
+    assert fake.calls["attachment_upload"] == 0
