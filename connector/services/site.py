@@ -18,6 +18,7 @@ from connector.dialect.reply import Replies
 from connector.errors import ConnectorError, Misconfigured, Refused
 from connector.mapping.rules import RuleSet
 from connector.policy.deadlines import Regulation
+from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
 from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Source, Verifier
@@ -93,6 +94,7 @@ class SourceWork:
         replies: what they are answered.
         read_back: what the source itself has to list before anything is deleted; None if it is not asked.
         backstop: how its own list of open tasks is looked through; None if it is not.
+        fuse: how much of it may be handed to Lytics before a person has to look; None for no bound.
     """
 
     name: str
@@ -109,6 +111,7 @@ class SourceWork:
     replies: Replies = field(default_factory=Replies)
     read_back: ListingRules | None = None
     backstop: BackstopRules | None = None
+    fuse: FusePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class AccountWork:
         confirm_for_s: how long a profile that is still there is looked up again before the target fails.
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
+        fuse: how much may be handed to it before a person has to look; None for no bound.
     """
 
     name: str
@@ -141,6 +145,7 @@ class AccountWork:
     retry: RetryPolicy
     observes: bool = False
     lost_after_s: float = 86_400.0
+    fuse: FusePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

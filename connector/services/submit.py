@@ -13,6 +13,7 @@ from connector.model import Batch, SubmitAnswer
 from connector.policy.batching import form_batches
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try, passes
+from connector.services import guards
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
 from connector.services.settle import settle
@@ -49,10 +50,14 @@ def submit(site: Site) -> bool:
 def _submit_account(site: Site, account: AccountWork) -> bool:
     if _must_wait(site, account):
         return False
+    waiting = guards.who_waits(site, account)
+    if waiting is None:
+        return False
     limit = account.batch_max_values * _BATCHES_PER_RUN
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
     with site.database.read() as connection:
-        rows = targets.to_submit(connection, account.name, site.clock.now(), limit, looked_up=looked_up)
+        now = site.clock.now()
+        rows = targets.to_submit(connection, account.name, now, limit, looked_up=looked_up, without=waiting)
     batches = _batches(account, rows, site.clock.now())
     for batch, members in batches:
         if site.stop.is_set():
@@ -105,6 +110,7 @@ def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> lis
 
 def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow], ended: Verdict) -> bool:
     """Make one bulk call; say whether the account may be sent the next one."""
+    guard = guards.Guard(site, account, site.clock.now())
     with site.database.write() as connection:
         submission_id, mine = submissions.intend(
             connection,
@@ -113,8 +119,11 @@ def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Seque
             lytics_table=batch.table,
             field=batch.field,
             members=members,
-            now=site.clock.now(),
+            now=guard.now,
+            admit=guard.admit,
         )
+        site.reached("counted")
+    guard.speak()
     if not mine:
         return True
     values = list(dict.fromkeys(one.value for one in mine))

@@ -38,7 +38,7 @@ from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.jobs import Wake
 from connector.web.app import Flask, create_app
-from connector.wiring.accounts import account_work
+from connector.wiring.accounts import account_work, fuse_policy
 from connector.wiring.platforms import backstop_of, onetrust_api, read_back, reporter
 
 # Overrides given on the command line reach child processes through this variable, as a JSON list.
@@ -175,6 +175,7 @@ def _source(config: Config, name: str, clock: Clock, stop: threading.Event, docu
         replies=settings.generic.replies() if settings.generic is not None else Replies(),
         read_back=read_back(settings, api),
         backstop=backstop_of(settings, api),
+        fuse=fuse_policy(settings.fuse),
     )
 
 
