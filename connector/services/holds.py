@@ -27,6 +27,8 @@ from connector.store.holds import LEGAL_HOLD
 _REMIND: Final = timedelta(hours=1)
 # Shorter ones are in too many identities' place: nobody is named by them.
 LEAST_CHARS: Final = 3
+# Requests whose values are in memory at the same time.
+_TOGETHER: Final = 500
 
 
 def key_check(site: Site) -> str:
@@ -136,6 +138,22 @@ def add(site: Site, values: Collection[Private], decision: Decision) -> Listed:
             if is_new:
                 audit.note(connection, decision, "hold_added", hold_id)
     return Listed(new, len(hashed) - new)
+
+
+def begun(site: Site, values: Collection[Private]) -> list[str]:
+    """Return the requests that name one of these, and of which something is with Lytics already: no hold calls it back.
+
+    It reads everything that is with Lytics.
+    """
+    rule_sets = [one.rules for one in site.sources.values()]
+    forms = {form for one in values for form in forms_of(one, rule_sets)}
+    found: list[str] = []
+    with site.database.read() as connection:
+        working = requests.in_state(connection, RequestState.WORKING)
+        for start in range(0, len(working), _TOGETHER):
+            known = identities.values_of(connection, working[start : start + _TOGETHER])
+            found += [one for one, those in known.items() if not forms.isdisjoint(map(loose_form, those))]
+    return found
 
 
 def remove(site: Site, values: Collection[Private], hold_ids: Collection[str], decision: Decision) -> Listed:

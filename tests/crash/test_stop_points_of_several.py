@@ -31,7 +31,7 @@ PEOPLE = 12
 BATCH = 4
 # Three parts have a lock each: the account, the source, and mapping, on which the others live. What a dead worker held
 # is free again only after seconds, so no two of one part come in a row, and mapping comes last.
-WORKING = ("listed", "answered", "reporting", "called", "reported", "intended", "told", "mapped")
+WORKING = ("listed", "answered", "reporting", "called", "reported", "intended", "told", "counted", "mapped")
 FEED_EVERY_S = 0.25
 # By chance it is the survivor to whom the work at that point falls, again and again.
 PATIENCE_S = 120.0
