@@ -116,8 +116,9 @@ def test_a_hold_that_comes_when_a_part_was_submitted_stops_the_rest_for_a_person
         bench.lytics.finish(one)
     bench.run_to_end()
     assert bench.state() == "held"
+    bench.lytics.finish_at_once = True
     assert release(bench, ANNA) == Listed(1, 0)
-    bench.run_to_end(30, seconds=301)
+    bench.run_to_end(10, seconds=301)
     assert bench.state() == "completed"
 
 

@@ -28,6 +28,7 @@ from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
 from connector.store import audit, overview, targets
 from connector.store import fuses as guarded
+from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
 from connector.store import tables as t
 from connector.store.audit import Decision
@@ -40,8 +41,8 @@ from tests.support.stand_ins import Killed
 NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
 WAITING = 1500
-# One row for each secret in use, and one for each source and account.
-ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses"})
+# One row for each secret in use, one for each source and account, and a month of hours for each of these.
+ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 
 # Who asks besides the steps.
 BESIDE = frozenset({"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit"})
@@ -232,6 +233,19 @@ def fill(bench: Bench) -> None:
                 batch=5,
             )
             first += number
+        connection.execute(g.holds.insert(), [listed(number) for number in range(WAITING)])
+        forms = [{"value_hash": f"{number:064x}", "hold_id": f"{number:032x}"} for number in range(WAITING)]
+        connection.execute(g.hold_forms.insert(), forms)
+        decided = {"at": START, "actor": "o", "action": "hold_added", "subject": "x", "reason": "r"}
+        connection.execute(g.audit.insert(), [decided] * WAITING)
+
+
+def listed(number: int) -> dict[str, Any]:
+    """Return a hold, most of which were removed long ago."""
+    gone = START if number % 10 else None
+    hashes = {"value_hash": f"{number:064x}", "key_check": "c" * 64}
+    words = {"reason": "r", "placed_by": "o", "placed_at": START, "removed_at": gone}
+    return {"id": f"{number:032x}", **hashes, **words}
 
 
 @pytest.fixture(scope="module")
@@ -285,6 +299,12 @@ def walks(connection: Connection, statement: str, parameters: Any) -> list[str]:
 # of all, for a number that only the source knows.
 def is_about_everything(asking: str, statement: str) -> bool:
     counts = asking == "status" and "count(" in statement.lower()
+    # Once an hour while a fuse is blown: how much waits behind it, which may be most of what there is.
+    if asking == "submit" and "FILTER (" in statement:
+        return True
+    # From its end, and no further than was asked for; and, once after a change of the key, what was made before it.
+    if (asking == "audit" and "LIMIT" in statement) or (asking == "hold" and "key_check !=" in statement):
+        return True
     return counts or (asking == "show" and "external" in statement.partition("WHERE")[2])
 
 
