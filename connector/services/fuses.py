@@ -58,11 +58,22 @@ def _remind(site: Site, fuse: AnyRow) -> None:
     site.pauses.set(key, now + _REMIND)
     with site.database.read() as connection:
         waiting = fuses.behind(connection, fuse, accounts_of(site, fuse), now + DUE_SOON)
-    whose = {fuse.scope: fuse.name}
-    numbers = {"limit": fuse.most, "normal": fuse.normal, "window_s": fuse.window_s, "count": fuse.counted}
-    site.log.error("fuse_blown", **whose, **numbers, reason=fuse.rule, waiting=waiting.requests)
+    account = fuse.name if fuse.scope == Scope.ACCOUNT else None
+    source = fuse.name if fuse.scope == Scope.SOURCE else None
+    site.log.error(
+        "fuse_blown",
+        account=account,
+        source=source,
+        reason=fuse.rule,
+        limit=fuse.most,
+        count=fuse.counted,
+        normal=fuse.normal,
+        window_s=fuse.window_s,
+        waiting=waiting.requests,
+    )
     if waiting.pressing:
-        site.log.error("fuse_endangers", **whose, count=waiting.pressing, due_at=waiting.next_due)
+        count, due_at = waiting.pressing, waiting.next_due
+        site.log.error("fuse_endangers", account=account, source=source, count=count, due_at=due_at)
 
 
 def room(
