@@ -66,7 +66,7 @@ from_file = click.option(
     type=click.IntRange(0, _MOST),
     default=0,
     show_default=True,
-    help="So many values may pass beyond the limit before it blows again.",
+    help="So many values may pass uncounted within the window that begins now, beyond the limit.",
 )
 @with_reason
 @by_whom

@@ -99,9 +99,19 @@ def room(
         kept = [one for one in kept if one.id not in left_out]
         blew |= blows
     for fuse, row in locked:
-        if number := sum(not one.tries for one in kept if fuse.covers(one)):
-            fuses.count(connection, fuse.scope, fuse.name, fuse.policy, row, number, now)
+        number = sum(not one.tries for one in kept if fuse.covers(one))
+        allowed = min(number, _allowance(fuse, row, now))
+        if allowed:
+            fuses.spend(connection, fuse.scope, fuse.name, allowed)
+        if number > allowed:
+            fuses.count(connection, fuse.scope, fuse.name, fuse.policy, row, number - allowed, now)
     return kept, blew
+
+
+def _allowance(fuse: _Fuse, row: AnyRow, now: datetime) -> int:
+    """Return how many values may still pass uncounted: what an operator allowed is for the window that follows."""
+    is_fresh = row.resumed_at is not None and now < row.resumed_at + fuse.policy.window
+    return row.allowance if is_fresh else 0
 
 
 def _pass(
@@ -111,7 +121,7 @@ def _pass(
     if counted.row.blown_at is not None:
         return [], False
     limit = limit_of(fuse.policy, counted.earlier, counted.row.since, now)
-    left = max(0, limit.most + counted.row.allowance - counted.within)
+    left = max(0, limit.most - counted.within) + _allowance(fuse, counted.row, now)
     passed = []
     for one in members:
         if not one.tries:
@@ -121,7 +131,8 @@ def _pass(
         passed.append(one)
     if len(passed) == len(members):
         return passed, False
-    within = counted.within + sum(not one.tries for one in passed)
+    new = sum(not one.tries for one in passed)
+    within = counted.within + max(0, new - _allowance(fuse, counted.row, now))
     fuses.blow(connection, fuse.scope, fuse.name, limit=limit, window=fuse.policy.window, counted=within, now=now)
     return passed, True
 
@@ -156,7 +167,7 @@ def resume(database: Database, scope: Scope, name: str, allowance: int, decision
     """Let a blown fuse's submissions go on, and write down who decided that and why. False if it is not blown.
 
     Args:
-        allowance: values that may pass beyond the limit, until the fuse is resumed again.
+        allowance: values that may pass uncounted within the window that begins now, beyond the limit.
     """
     with database.write() as connection:
         if fuses.resume(connection, scope, name, allowance, decision.at) is None:

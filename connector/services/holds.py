@@ -27,7 +27,7 @@ from connector.store.holds import LEGAL_HOLD
 _REMIND: Final = timedelta(hours=1)
 # Shorter ones are in too many identities' place: nobody is named by them.
 LEAST_CHARS: Final = 3
-# Requests whose values are in memory at the same time.
+# Requests whose values are in memory at the same time, and holds that share a commit.
 _TOGETHER: Final = 500
 
 
@@ -130,13 +130,15 @@ def add(site: Site, values: Collection[Private], decision: Decision) -> Listed:
     hashed = [
         (hash_of(site, loose_form(one)), {hash_of(site, form) for form in forms_of(one, rule_sets)}) for one in values
     ]
-    with site.database.write() as connection:
-        holds.let_nobody_submit(connection)
-        for value_hash, forms in hashed:
-            hold_id, is_new = holds.add(connection, value_hash, forms, check, decision)
-            new += is_new
-            if is_new:
-                audit.note(connection, decision, "hold_added", hold_id)
+    # Nobody who delivers has to wait for a long list. Killed in between, the same list again adds the rest.
+    for start in range(0, len(hashed), _TOGETHER):
+        with site.database.write() as connection:
+            holds.let_nobody_submit(connection)
+            for value_hash, forms in hashed[start : start + _TOGETHER]:
+                hold_id, is_new = holds.add(connection, value_hash, forms, check, decision)
+                new += is_new
+                if is_new:
+                    audit.note(connection, decision, "hold_added", hold_id)
     return Listed(new, len(hashed) - new)
 
 

@@ -54,7 +54,7 @@ def _map_safely(site: Site, rows: Sequence[AnyRow]) -> int:
     """Map requests, and return for how many that went well: a defect in one must not keep all others waiting."""
     try:
         with site.database.write() as connection:
-            states = _map_all(site, connection, [row.id for row in rows], site.clock.now())
+            states, named = _map_all(site, connection, [row.id for row in rows], site.clock.now())
         site.reached("mapped")
     except Temporary:
         raise
@@ -67,6 +67,7 @@ def _map_safely(site: Site, rows: Sequence[AnyRow]) -> int:
     for row in rows:
         if row.id in states:
             site.log.info("request_mapped", request_id=row.id, source=row.source, state=states[row.id])
+    holds.say(site, {one: states[one] for one in named})
     return len(rows)
 
 
@@ -75,8 +76,10 @@ def _say_failed(site: Site, row: AnyRow, error: Exception) -> None:
     site.log.error("step_failed", step="map", request_id=row.id, error_class=type(error).__name__)
 
 
-def _map_all(site: Site, connection: Connection, request_ids: Sequence[str], now: datetime) -> dict[str, RequestState]:
-    """Map requests and return their new states; one that was finished meanwhile has none."""
+def _map_all(
+    site: Site, connection: Connection, request_ids: Sequence[str], now: datetime
+) -> tuple[dict[str, RequestState], set[str]]:
+    """Map requests; return their new states, and those that a legal hold met. One finished meanwhile has none."""
     rows = [row for row in requests.lock_all(connection, request_ids) if row.state not in FINISHED_REQUESTS]
     refused: dict[str, list[AnyRow]] = defaultdict(list)
     wanted: list[AnyRow] = []
@@ -85,16 +88,18 @@ def _map_all(site: Site, connection: Connection, request_ids: Sequence[str], now
         received = row.state is RequestState.RECEIVED
         refusal = refusal_of(scope, is_test=row.is_test, request_types=row.request_types) if received else ""
         (refused[refusal] if refusal else wanted).append(row)
-    states = _apply_all(site, connection, wanted, now)
+    states, named = _apply_all(site, connection, wanted, now)
     for refusal, those in refused.items():
         requests.move_requests(connection, those, RequestState.REJECTED, now, reason=refusal, finished_at=now)
         reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal)) for row in those], now)
         states |= dict.fromkeys((row.id for row in those), RequestState.REJECTED)
-    return states
+    return states, named
 
 
-def _apply_all(site: Site, connection: Connection, rows: Sequence[AnyRow], now: datetime) -> dict[str, RequestState]:
-    """Apply the rules to locked requests, write down what they say, and return the new states."""
+def _apply_all(
+    site: Site, connection: Connection, rows: Sequence[AnyRow], now: datetime
+) -> tuple[dict[str, RequestState], set[str]]:
+    """Apply the rules to locked requests and write down what they say; return as `_map_all` does."""
     known = identities.of_requests(connection, [row.id for row in rows])
     results = {
         row.id: apply_rules(site.sources[row.source].rules, [Identity(one.kind, one.value) for one in known[row.id]])
@@ -125,7 +130,7 @@ def _apply_all(site: Site, connection: Connection, rows: Sequence[AnyRow], now: 
     ]
     reports.owe(connection, owed, now)
     settle(site, connection, [one for one, state in states.items() if state is RequestState.WORKING], now)
-    return states | {row.id: RequestState.REJECTED for row in refused}
+    return states | {row.id: RequestState.REJECTED for row in refused}, named
 
 
 def _values(said: Sequence[AnyRow], result: MappingResult) -> list[Private]:

@@ -89,6 +89,11 @@ def count(
         connection.execute(delete(fuse_counts).where(where, fuse_counts.c.begins_at < too_old))
 
 
+def spend(connection: Connection, scope: Scope, name: str, number: int) -> None:
+    """Take values off what an operator let pass uncounted through a locked fuse."""
+    connection.execute(update(fuses).where(_is(fuses, scope, name)).values(allowance=fuses.c.allowance - number))
+
+
 def blow(
     connection: Connection,
     scope: Scope,

@@ -19,7 +19,7 @@ fuses = Table(
     Column("name", NAME, primary_key=True),
     Column("since", UtcDateTime, nullable=False),
     Column("resumed_at", UtcDateTime),
-    # Values that the operator let through beyond the limit, once.
+    # Values that an operator let pass uncounted, as far as none has passed yet.
     Column("allowance", Integer, nullable=False, default=0),
     # NULL while it is whole; the rest says why it blew.
     Column("blown_at", UtcDateTime),

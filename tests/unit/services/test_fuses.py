@@ -157,6 +157,28 @@ def test_more_may_be_let_through_once(bench: Bench) -> None:
     assert states(bench) == {"completed": 9}
 
 
+def test_what_was_allowed_is_for_one_window_and_lapses(bench: Bench) -> None:
+    with_fuses(bench, source=fuse(2))
+    people(bench, 3)
+    bench.run_to_end()
+    assert resume(bench, allow=3)
+    bench.run_to_end()
+    assert bench.rows(g.fuses)[0].allowance == 2
+    bench.pass_time(hours=26)
+    people(bench, 4, 3)
+    bench.run_to_end()
+    assert states(bench) == {"completed": 5, "queued": 2}
+
+
+def test_what_was_allowed_is_no_part_of_what_is_normal(bench: Bench) -> None:
+    with_fuses(bench, source=fuse(2))
+    people(bench, 6)
+    bench.run_to_end()
+    assert resume(bench, allow=3)
+    bench.run_to_end()
+    assert sum(one.number for one in bench.rows(g.fuse_counts)) == 3
+
+
 def test_a_whole_fuse_is_not_resumed_and_nothing_is_written_down(bench: Bench) -> None:
     with_fuses(bench, source=fuse(2))
     people(bench, 1)

@@ -67,6 +67,7 @@ def test_a_request_that_names_somebody_on_the_list_is_refused(bench: Bench, writ
     assert bench.dossier().request.reason == "legal_hold"
     assert final(bench) == REFUSAL
     assert bench.lytics.calls == []
+    assert bench.log.actions.count("hold_applied") == 1
 
 
 def test_one_listed_identity_refuses_the_whole_request_and_nobody_else_s(bench: Bench) -> None:
@@ -169,6 +170,15 @@ def test_the_same_identity_is_listed_once_and_keeps_its_first_reason(bench: Benc
     assert holds.add(bench.site, [Private("Anna@example.com")], later) == Listed(0, 1)
     assert {one.reason for one in bench.rows(g.holds)} == {"case 17"}
     assert len(bench.rows(g.audit)) == 2
+
+
+def test_a_long_list_is_committed_in_parts_and_can_be_given_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "_TOGETHER", 2)
+    hold(bench, "a-1@example.com", "a-3@example.com")
+    assert hold(bench, *(f"a-{place}@example.com" for place in range(5))) == Listed(3, 2)
+    assert len(bench.rows(g.holds)) == 5
 
 
 def test_whoever_is_not_on_the_list_cannot_be_taken_off_it(bench: Bench) -> None:
