@@ -5,27 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from connector.codes import Code
 from connector.errors import Temporary
 from connector.policy.fuse import FusePolicy
-from connector.services import fuses
+from connector.services import fuses, guards
+from connector.services.guards import Guard
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
-from connector.services.site import Site
-from connector.services.submit import submit
 from connector.store import fuses as store
 from connector.store import guard_tables as g
+from connector.store import submissions, targets
 from connector.store import tables as t
 from connector.store.audit import Decision
-from connector.store.database import Database
 from connector.store.fuses import Scope
 from tests.support.site import Bench
 from tests.support.stand_ins import Killed
@@ -322,29 +321,83 @@ def postgres(postgres_url: str) -> Iterator[Bench]:
 @pytest.mark.postgres
 def test_of_two_workers_at_the_same_moment_only_as_many_slip_through_as_there_is_room_for(postgres: Bench) -> None:
     bench = postgres
-    with_fuses(bench, source=fuse(5), account=fuse(5))
-    people(bench, 12)
+    with_fuses(bench, source=fuse(6), account=fuse(6))
+    people(bench, 1, 100)
+    bench.run_to_end()
+    people(bench, 8)
     map_requests(bench.site)
     look_up_before(bench.site)
-    meeting = threading.Barrier(2, timeout=0.3)
+    account = bench.site.accounts["main"]
+    with bench.database.read() as connection:
+        rows = list(targets.to_submit(connection, "main", bench.clock.now(), 100, looked_up=True))
+    meeting = threading.Barrier(2)
 
-    def meet(point: str) -> None:
-        if point == "counted":
-            # Whoever is alone here, because the other waits for the lock, goes on after a moment.
-            try:
-                meeting.wait()
-            except threading.BrokenBarrierError:
-                meeting.reset()
+    def intends(members: list[Any]) -> int:
+        """Write the intent of one call, and commit only when the other could have counted too."""
+        guard = Guard(bench.site, account, bench.clock.now())
+        with bench.database.write() as connection:
+            _, mine = submissions.intend(
+                connection,
+                account="main",
+                deletion_api="identity-delete",
+                lytics_table="user",
+                field="email",
+                members=members,
+                now=guard.now,
+                admit=guard.admit,
+            )
+            with suppress(threading.BrokenBarrierError):
+                # Whoever is alone here, because the other waits for the lock, goes on after a moment.
+                meeting.wait(0.3)
+        return len(mine)
 
-    databases = [Database(bench.store_url, pool_size=2) for _ in range(2)]
-    sites: list[Site] = [replace(bench.site, database=one, reached=meet) for one in databases]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(submit, sites))
-    for one in databases:
-        one.close()
-    assert len(values_sent(bench)) == 5
-    assert states(bench)["queued"] == 7
-    assert {one.number for one in bench.rows(g.fuse_counts)} == {5}
+        passed = list(pool.map(intends, (rows[:4], rows[4:])))
+    assert sum(passed) == 5
+    assert {one.number for one in bench.rows(g.fuse_counts)} <= {1, 5, 6}
+    assert {one.scope for one in bench.rows(g.fuses) if one.blown_at is not None} == {"source"}
+
+
+def test_a_fuse_that_blew_meanwhile_is_seen_when_the_intent_is_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_fuses(bench, source=fuse(2))
+    people(bench, 3)
+    bench.run_to_end()
+    bench.pass_time(hours=26)
+    monkeypatch.setattr(guards, "who_waits", lambda *_: frozenset())
+    bench.run_to_end()
+    assert states(bench) == {"completed": 2, "queued": 1}
+
+
+def test_what_comes_one_by_one_after_a_resumption_is_counted_together(bench: Bench) -> None:
+    with_fuses(bench, source=fuse(2))
+    people(bench, 3)
+    bench.run_to_end()
+    resume(bench)
+    bench.run_to_end(3)
+    for place in (3, 4):
+        people(bench, 1, place)
+        bench.run_to_end(3)
+    assert states(bench) == {"completed": 4, "queued": 1}
+
+
+def test_a_long_queue_behind_a_blown_fuse_keeps_no_other_source_waiting(store_url: str) -> None:
+    bench = Bench(store_url, batch_max_values=1)
+    with closing(bench.database):
+        with_fuses(bench, source=fuse(1))
+        others(bench)
+        people(bench, 14)
+        bench.run_to_end(3)
+        with bench.database.write() as connection:
+            last = t.requests.c.request_key == "subtask:s13"
+            connection.execute(update(t.requests).where(last).values(source="other"))
+            # Everything else is more urgent.
+            later = bench.clock.now() + timedelta(days=300)
+            ids = select(t.requests.c.id).where(last)
+            connection.execute(update(t.targets).where(t.targets.c.request_id.in_(ids)).values(due_at=later))
+        bench.run_to_end()
+        assert states(bench) == {"completed": 2, "queued": 12}
 
 
 def test_what_waits_is_counted_once_for_each_request(bench: Bench) -> None:

@@ -70,6 +70,28 @@ def test_a_request_that_names_somebody_on_the_list_is_refused(bench: Bench, writ
     assert bench.log.actions.count("hold_applied") == 1
 
 
+def test_it_is_refused_when_it_is_mapped_and_not_only_before_the_call(bench: Bench) -> None:
+    hold(bench, ANNA)
+    bench.deliver("s1", ("email", ANNA))
+    map_requests(bench.site)
+    assert bench.state() == "rejected"
+    assert bench.dossier().targets == []
+
+
+def test_a_new_attempt_that_was_queued_already_is_stopped_and_not_called_undone(bench: Bench) -> None:
+    bench.lytics.refuses = {"L-1"}
+    bench.deliver("s1", *TWO)
+    bench.run_to_end()
+    bench.lytics.refuses = set()
+    bench.deliver("s1", *TWO, event="again")
+    map_requests(bench.site)
+    assert bench.state() == "queued"
+    hold(bench, ANNA)
+    bench.run_to_end()
+    assert bench.state() == "held"
+    assert len([one for one in bench.lytics.calls if "L-1" in one[2]]) == 1
+
+
 def test_one_listed_identity_refuses_the_whole_request_and_nobody_else_s(bench: Bench) -> None:
     hold(bench, "l-1")
     bench.deliver("s1", *TWO)
