@@ -133,6 +133,14 @@ class Profiles(Protocol):
         ...
 
 
+class Schema(Protocol):
+    """What an account's own schema says."""
+
+    def identity_fields(self, table: str) -> Mapping[str, bool]:
+        """Return the fields of a table, each with whether it is an identity."""
+        ...
+
+
 class Log(Protocol):
     """Structured records: one `action` word and fields from the allow-list of `connector.observe.log`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,8 @@ def status(context: Context, most: int | None, machine: bool) -> None:
     with open_database(context.config) as database:
         schema.require_current(database)
         with database.read() as connection:
-            seen = store_overview.overview(connection, now)
+            patience = {one: timedelta(days=given.warn_after_days) for one, given in context.config.accounts.items()}
+            seen = store_overview.overview(connection, now, patience)
             blown = fuses.blown(connection, context.config, now)
             named = [*store_overview.needing_attention(connection, now, most)] if most else []
             ended = [*store_overview.with_ended_reports(connection, most)] if most else []
@@ -107,6 +108,10 @@ def attention(seen: store_overview.Overview, blown: Iterable[fuses.BlownFuse] = 
         lines.append(f"{conflicts} requests were decided at the source meanwhile; nothing was overwritten")
     if unknown := seen.submissions.get("unknown"):
         lines.append(f"{unknown} bulk calls have an unknown outcome and are being looked into")
+    if seen.overdue_operations:
+        lines.append(
+            f"{seen.overdue_operations} deletions have been under way at Lytics for longer than warn_after_days"
+        )
     if seen.due_within_7_days:
         lines.append(f"{seen.due_within_7_days} open requests are due within 7 days")
     return lines or ["nothing needs attention"]

@@ -17,7 +17,10 @@ import click
 from connector.cli.context import Context, pass_context
 from connector.cli.copy import db_copy
 from connector.engine.choose import engine_of
+from connector.errors import ConnectorError
 from connector.observe.uncaught import log_uncaught
+from connector.services.schema import check_schemas
+from connector.services.site import Site
 from connector.store import schema
 from connector.wiring import open_database
 
@@ -81,7 +84,16 @@ def worker(context: Context) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     before = os.environ.get(_RESTARTS_VARIABLE, "0")
     restarts = int(before) if before.isdecimal() else 0
+    # Beside the work, which does not wait for it.
+    threading.Thread(target=_look_around, args=(site,), daemon=True).start()
     engine_of(site, context.config.engine.tick_s, partial(_begin_anew, context), restarts).run()
+
+
+def _look_around(site: Site) -> None:
+    """Say at once what would only show at the first submission; where the store is not ready, the engine says that."""
+    with suppress(ConnectorError):
+        schema.require_current(site.database)
+        check_schemas(site)
 
 
 def _begin_anew(context: Context, restarts: int) -> NoReturn:

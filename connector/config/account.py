@@ -41,6 +41,11 @@ class AccountSettings(Section):
     deletion_api: Literal["identity-delete", "identity-queue"] = Field(
         "identity-delete", description="Which of the two deletion APIs the account answers."
     )
+    schema_check: Literal["require", "warn", "off"] = Field(
+        "require",
+        description="What follows if the account's schema certainly lacks a field that the mapping names, or does not "
+        "use it as an identity: nothing is submitted until one of them is mended, or it is only said in the log.",
+    )
     look_up: Literal["before_and_after", "after", "off"] = Field(
         "before_and_after",
         description="When people are looked up. Before tells who was known at all; after confirms that they are gone.",
@@ -65,6 +70,9 @@ class AccountSettings(Section):
         description="Seconds for which a profile that is still there is looked up again before it counts as failed.",
     )
     warn_after_days: float = Field(14.0, gt=0, le=365, description="Days after which a running deletion is warned of.")
+    alarm_after_days: float = Field(
+        30.0, gt=0, le=730, description="Days after which a running deletion is an error: a person has to ask Lytics."
+    )
     unknown_wait_s: Seconds = Field(
         900.0,
         description="Seconds for which a call whose outcome was lost is searched for at Lytics before it is "

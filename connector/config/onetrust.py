@@ -37,6 +37,13 @@ class ReadBackSettings(Section):
     visible_within_s: Seconds = Field(
         120.0, description="Seconds for which a new request that is not listed yet is asked about before it is held."
     )
+    every_hours: float = Field(
+        24.0,
+        ge=1,
+        le=720,
+        description="Hours after which an open request is read once more: its deadline may have moved, or it was "
+        "withdrawn.",
+    )
 
 
 class BackstopSettings(Section):

@@ -15,7 +15,7 @@ from connector.policy.retry import next_try
 from connector.services.remote import HALTING, call_each
 from connector.services.site import AccountWork, LookUp, Site
 from connector.states import TargetState
-from connector.store import targets
+from connector.store import requests, targets
 
 # After so many failed look-ups the deletion goes ahead without one: the deadline is legal, the look-up is not.
 _MOST_LOOKS = 5
@@ -59,6 +59,8 @@ def _look_up_account(site: Site, account: AccountWork) -> bool:
         else:
             found[Presence.UNKNOWN] += [one.id for one in members]
     with site.database.write() as connection:
+        # Two workers with the same targets would lock them in two orders, and wait for each other in a circle.
+        requests.hold_all(connection, {row.request_id for row in rows})
         for presence, ids in found.items():
             targets.set_known_before(connection, ids, presence)
         for next_at, ids in again.items():

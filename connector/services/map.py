@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from connector.errors import Temporary
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.private import Private
 from connector.services import comments, holds
 from connector.services.settle import settle
 from connector.services.site import Scope, Site
+from connector.services.together import together
 from connector.states import FINISHED_REQUESTS, IdentityState, RequestState
 from connector.store import identities, overview, reports, requests
 from connector.store.columns import AnyRow, Connection
@@ -34,7 +34,7 @@ def map_requests(site: Site) -> bool:
     for start in range(0, len(rows), _TOGETHER):
         if site.stop.is_set():
             return False
-        mapped += _map_safely(site, rows[start : start + _TOGETHER])
+        mapped += _map_together(site, rows[start : start + _TOGETHER])
     return mapped > 0 and len(rows) == site.budgets.map
 
 
@@ -50,30 +50,19 @@ def _say_what_is_left_out(site: Site) -> None:
         site.log.warning("request_left_out", **{what: name}, count=number)
 
 
-def _map_safely(site: Site, rows: Sequence[AnyRow]) -> int:
-    """Map requests, and return for how many that went well: a defect in one must not keep all others waiting."""
-    try:
-        with site.database.write() as connection:
-            states, named = _map_all(site, connection, [row.id for row in rows], site.clock.now())
-        site.reached("mapped")
-    except Temporary:
-        raise
-    except Exception as error:  # noqa: BLE001 - the next request is not to blame
-        if len(rows) > 1:
-            # Nothing is left of this. One by one it shows whose defect it is.
-            return sum(_map_safely(site, [row]) for row in rows)
-        _say_failed(site, rows[0], error)
-        return 0
-    for row in rows:
-        if row.id in states:
-            site.log.info("request_mapped", request_id=row.id, source=row.source, state=states[row.id])
-    holds.say(site, {one: states[one] for one in named})
-    return len(rows)
+def _map_together(site: Site, rows: Sequence[AnyRow]) -> int:
+    """Map requests, and return for how many that went well."""
 
+    def work(connection: Connection, some: Sequence[AnyRow]) -> list[tuple[RequestState | None, bool]]:
+        states, named = _map_all(site, connection, [row.id for row in some], site.clock.now())
+        return [(states.get(row.id), row.id in named) for row in some]
 
-def _say_failed(site: Site, row: AnyRow, error: Exception) -> None:
-    # The class alone: text and traceback may quote the person.
-    site.log.error("step_failed", step="map", request_id=row.id, error_class=type(error).__name__)
+    done = together(site, "map", rows, lambda row: row.id, work, point="mapped")
+    for row, (state, is_named) in done:
+        if state is not None:
+            site.log.info("request_mapped", request_id=row.id, source=row.source, state=state)
+            holds.say(site, {row.id: state} if is_named else {})
+    return len(done)
 
 
 def _map_all(

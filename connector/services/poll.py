@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from connector.errors import ConnectorError, Misconfigured, NotFound
 from connector.model import RemoteState, RemoteStatus
@@ -17,6 +18,10 @@ from connector.states import OperationState, TargetState
 from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
 
+# Lytics' list of operations may be long: it is read so often at most, and only where more waits than a run asks about.
+_LIST_EVERY: Final = timedelta(minutes=15)
+_MOST_BY_LIST: Final = 1_000
+
 
 def poll(site: Site) -> bool:
     """Ask about the operations that are due, oldest first; say whether there may be more."""
@@ -28,6 +33,8 @@ def _poll_account(site: Site, account: AccountWork) -> bool:
     limit = site.budgets.poll
     with site.database.read() as connection:
         rows = submissions.to_poll(connection, account.name, site.clock.now(), limit)
+    if len(rows) == limit and _end_by_list(site, account):
+        return site.may_ask(account)
 
     def ask(row: AnyRow) -> RemoteStatus:
         return account.api.status(row.remote_id)
@@ -46,13 +53,37 @@ def _poll_account(site: Site, account: AccountWork) -> bool:
     return len(rows) == limit and site.may_ask(account)
 
 
+def _end_by_list(site: Site, account: AccountWork) -> bool:
+    """End what Lytics' own list calls finished, where one call for each would take long; say whether it was any.
+
+    The list can confirm, and nothing else: what it does not name, or cannot be read, is asked about one by one.
+    """
+    now, turn = site.clock.now(), f"list:{account.name}"
+    if site.pauses.hold(turn, now):
+        return False
+    site.pauses.set(turn, now + _LIST_EVERY)
+    for _, answer in call_each([account], lambda one: one.api.recent(), 1, site.stop, site.calls_to(account)):
+        if isinstance(answer, HALTING):
+            site.pause_account(account, answer)
+        if isinstance(answer, ConnectorError):
+            site.log.warning("recent_failed", account=account.name, code=answer.code)
+            return False
+        finished = {one.remote_id: one.status for one in answer if one.status.state is RemoteState.FINISHED}
+        with site.database.read() as connection:
+            rows = submissions.running(connection, account.name, finished)
+        for row in rows[:_MOST_BY_LIST]:
+            with site.database.write() as connection:
+                _take_status(site, connection, account, row, finished[row.remote_id], now)
+        return bool(rows)
+    return False
+
+
 def _take_status(
     site: Site, connection: Connection, account: AccountWork, row: AnyRow, status: RemoteStatus, now: datetime
 ) -> None:
     if status.state is RemoteState.RUNNING:
         submissions.still_running(connection, row.id, next_look(row.polls + 1, now, account.polling), status=status)
-        if now - row.started_at > account.warn_after:
-            site.log.warning("operation_overdue", account=account.name, operation_id=row.id, state=status.word)
+        _say_if_late(site, account, row, status.word, now)
         return
     finished = status.state is RemoteState.FINISHED
     new = OperationState.FINISHED if finished else OperationState.FAILED
@@ -68,6 +99,15 @@ def _take_status(
     site.log.info("operation_ended", account=account.name, operation_id=row.id, state=new, count=len(members))
 
 
+def _say_if_late(site: Site, account: AccountWork, row: AnyRow, word: str, now: datetime) -> None:
+    """Lytics has no state for a deletion that is stuck, so its age has to tell."""
+    age = now - row.started_at
+    if age > account.alarm_after:
+        site.log.error("operation_stuck", account=account.name, operation_id=row.id, state=word)
+    elif age > account.warn_after:
+        site.log.warning("operation_overdue", account=account.name, operation_id=row.id, state=word)
+
+
 def _take_error(
     site: Site, connection: Connection, account: AccountWork, row: AnyRow, error: ConnectorError, now: datetime
 ) -> None:
@@ -76,6 +116,7 @@ def _take_error(
             row.polls + 1, now, account.polling
         )
         submissions.still_running(connection, row.id, next_at)
+        _say_if_late(site, account, row, row.word, now)
         site.log.warning("poll_failed", account=account.name, operation_id=row.id, code=error.code)
         return
     # An id that Lytics gave us and now denies: it may not have spread yet, and it is never taken for deleted.

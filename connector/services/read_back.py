@@ -6,32 +6,26 @@ ids that belong together, the types, the stage, the identifiers. What a delivery
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, TypeAlias
 
-from connector.codes import Code
-from connector.errors import ConnectorError, NotFound, Refused
-from connector.mapping.rules import RuleSet, kind_key
-from connector.model import Identity, Listing
-from connector.policy.agreement import Doubt, doubt, looks_like_an_identity
-from connector.policy.deadlines import due_date
-from connector.policy.polling import PollPolicy, next_look
-from connector.policy.retry import is_counted, next_try, passes
-from connector.services.arrivals import call_again
-from connector.services.intake import identity_hash
-from connector.services.map import refusal_of
+from connector.errors import ConnectorError
+from connector.model import Listing
+from connector.policy.polling import next_look
+from connector.services.listed import Said, take
 from connector.services.remote import HALTING, call_each
 from connector.services.site import ListingRules, Site, SourceWork
-from connector.states import RequestState
-from connector.store import confirmations, identities, requests, twins
+from connector.services.together import together
+from connector.store import confirmations, requests
 from connector.store.columns import AnyRow, Connection
-from connector.store.requests import NewIdentity
+
+Answered: TypeAlias = tuple[AnyRow, Listing | ConnectorError]
 
 # Questions to one source at the same time: OneTrust asks for at most five calls per second.
 _CONCURRENCY: Final = 4
-# Looks at a request that is not listed yet: soon, because most are listed within seconds.
-_SOON: Final = PollPolicy(first_s=5.0, factor=2.0, max_s=30.0)
+# Answers that are written down together: a crash before that costs one more reading of each.
+_TOGETHER: Final = 25
 # What waits since before the questions were switched off is looked for so often.
 _LET_PASS_EVERY: Final = timedelta(minutes=1)
 
@@ -49,22 +43,54 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
         return _let_pass(site, source)
     if not site.may_report(source):
         return False
+    now = site.clock.now()
     with site.database.read() as connection:
-        rows = confirmations.to_ask_about(connection, source.name, site.clock.now(), limit)
+        rows = confirmations.to_ask_about(connection, source.name, now, limit)
+        room = limit - len(rows)
+        stale = confirmations.answered_before(connection, source.name, now - rules.every, room) if room else ()
+    if stale:
+        # They are among those that are asked about next, after what nobody has answered yet.
+        with site.database.write() as connection:
+            confirmations.ask_anew(connection, stale, now)
 
     def ask(row: AnyRow) -> Listing:
         listing = rules.reader.read(row.external)
         site.reached("listed")
         return listing
 
-    for row, answer in call_each(rows, ask, _CONCURRENCY, site.stop, site.reports_to(source)):
-        if isinstance(answer, Listing):
-            _take_listing(site, source, rules, row, answer)
-        elif isinstance(answer, Refused):
-            _take_refusal(site, source, rules, row, answer)
-        else:
-            _take_failure(site, source, rules, row, answer)
-    return len(rows) == limit and site.may_report(source)
+    answers = call_each(rows, ask, _CONCURRENCY, site.stop, site.reports_to(source))
+    for _, answer in answers:
+        if isinstance(answer, HALTING):
+            site.pause_reports(source, answer)
+
+    def work(connection: Connection, some: Sequence[Answered]) -> list[Said | None]:
+        # All that is touched, in one order: two workers that meet here do not wait for each other in a circle.
+        requests.lock_known(connection, {(source.name, key) for row, answer in some for key in _keys(row, answer)})
+        return [take(site, connection, source, rules, row, answer) for row, answer in some]
+
+    for start in range(0, len(answers), _TOGETHER):
+        part = answers[start : start + _TOGETHER]
+        done = together(site, "read_back", part, lambda one: str(one[0].id), work)
+        for (row, _), said in done:
+            if said is not None:
+                log = site.log.warning if said.is_a_warning else site.log.info
+                log(said.action, source=source.name, request_id=row.id, **said.fields)
+        if len(done) < len(part):
+            gone_well = {row.id for (row, _), _ in done}
+            _put_off(site, rules, [row for row, _ in part if row.id not in gone_well])
+    return bool(stale or len(rows) == limit) and site.may_report(source)
+
+
+def _put_off(site: Site, rules: ListingRules, rows: Sequence[AnyRow]) -> None:
+    """Ask later about requests whose answer met a defect, so that they do not stand before all others."""
+    with site.database.write() as connection:
+        for row in sorted(rows, key=lambda one: str(one.id)):
+            if (locked := confirmations.lock_asked(connection, row)) is not None:
+                confirmations.ask_again(connection, locked, next_look(row.confirm_tries, site.clock.now(), rules.again))
+
+
+def _keys(row: AnyRow, answer: Listing | ConnectorError) -> tuple[str, ...]:
+    return (row.request_key, *(answer.request_keys if isinstance(answer, Listing) else ()))
 
 
 def _let_pass(site: Site, source: SourceWork) -> bool:
@@ -81,175 +107,3 @@ def _let_pass(site: Site, source: SourceWork) -> bool:
         with site.database.write() as connection:
             confirmations.let_pass(connection, rows, now)
     return len(rows) == limit
-
-
-def _take_listing(site: Site, source: SourceWork, rules: ListingRules, asked: AnyRow, listing: Listing) -> None:
-    now, held = site.clock.now(), False
-    with site.database.write() as connection:
-        requests.lock_known(connection, {(source.name, key) for key in (asked.request_key, *listing.request_keys)})
-        row = confirmations.lock_asked(connection, asked)
-        if row is None:
-            return
-        if _joins(site, connection, row, listing, now):
-            return
-        first = _is_first(row)
-        said = identities.of_requests(connection, [row.id])[row.id] if first else []
-        names = [Identity(one.kind, one.value) for one in said]
-        why = doubt(listing, names, rules.refused_stages, closed_is_fine=rules.closed_is_fine)
-        if why is None and first and _asks_for_less(source, row, listing):
-            why = Doubt.NOT_ASKED_FOR
-        if why is None and any(kind_key(one) in source.rules.by_kind for one in listing.unreadable):
-            # An identity of the person, and we cannot tell it: without it the deletion would be less than was asked.
-            why = Doubt.ANSWER_UNUSABLE
-        if why is not None:
-            held = _hold(connection, rules, row, why, now)
-        else:
-            unnamed, dropped = _confirm(site, connection, source, row, listing, now)
-    if why is None:
-        site.log.info("request_confirmed", source=source.name, request_id=asked.id, unnamed=unnamed, unlisted=dropped)
-    elif held:
-        site.log.warning("request_doubted", source=source.name, request_id=asked.id, reason=why)
-
-
-def _joins(site: Site, connection: Connection, row: AnyRow, listing: Listing, now: datetime) -> bool:
-    """End a request that is here already, under another of its names; say whether that is so."""
-    if not _is_waiting(row) or identities.was_begun(connection, row.id):
-        return False
-    other = twins.find(connection, row, listing.request_keys, listing.external)
-    if other is None:
-        return False
-    twins.end(connection, row, other, now)
-    if other.finished_at is None or other.finished_at < row.received_at:
-        # Whoever called under the other name afterwards called for it again.
-        call_again(connection, other, now, asked=True)
-    site.log.info("request_joined", source=row.source, request_id=row.id)
-    return True
-
-
-def _asks_for_less(source: SourceWork, row: AnyRow, listing: Listing) -> bool:
-    """Say whether a delivery named a test or no erasure, where the source lists an erasure: nobody guesses which."""
-    said = refusal_of(source.scope, is_test=row.is_test, request_types=row.request_types)
-    listed = refusal_of(source.scope, is_test=listing.is_test, request_types=listing.request_types)
-    return bool(said) and not listed
-
-
-def _confirm(
-    site: Site, connection: Connection, source: SourceWork, row: AnyRow, listing: Listing, now: datetime
-) -> tuple[int, int]:
-    """Take over what is listed; return how many answers look like a forgotten identity, and how many were dropped."""
-    listed = list(_listed(source.rules, listing))
-    found = [NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value)) for one in listed]
-    dropped = 0
-    if _is_first(row) and not identities.was_begun(connection, row.id):
-        # What was delivered counts for nothing; it may have been mapped before its source was asked at all.
-        identities.forget_unsubmitted(connection, [row.id])
-        dropped = confirmations.keep_only(connection, row, found, now)
-    else:
-        requests.add_identities(connection, row.id, found, now)
-    due = due_date(row.received_at, listing.due_at, source.regulation, listing.country or row.country)
-    if listing.due_at is None and row.due_basis == "platform":
-        # Paused: the source shows no date meanwhile. The last one is kept, so that nothing is forgotten.
-        values = {}
-    else:
-        values = {"due_at": due.at, "due_basis": due.basis}
-    unnamed = sum(looks_like_an_identity(one.value) for one in listing.answers if not _is_known(source.rules, one.kind))
-    confirmations.write_listing(
-        connection,
-        row,
-        now,
-        external={**row.external, **listing.external},
-        request_types=list(listing.request_types),
-        country=listing.country or row.country,
-        is_test=listing.is_test,
-        unnamed=unnamed,
-        **values,
-    )
-    if _is_waiting(row):
-        requests.move_request(connection, row, RequestState.RECEIVED, now)
-    return unnamed, dropped
-
-
-def _listed(rules: RuleSet, listing: Listing) -> Iterator[Identity]:
-    """Return what counts as an identity: by its place, or by a label that a rule names. The rest are attributes."""
-    seen: set[tuple[str, str]] = set()
-    for one in (*listing.identities, *(one for one in listing.answers if _is_known(rules, one.kind))):
-        # The address stands in its own place and often in the form as well.
-        key = (kind_key(one.kind), one.value.reveal())
-        if key not in seen:
-            seen.add(key)
-            yield one
-
-
-def _is_known(rules: RuleSet, label: str) -> bool:
-    key = kind_key(label)
-    return key in rules.by_kind or key in rules.ignored
-
-
-def _is_first(row: AnyRow) -> bool:
-    """Say whether a request waits for its first listing: all that is known of it is what was delivered.
-
-    One that was mapped before its source was asked, and is not doubted, keeps what it has.
-    """
-    return row.confirmed_at is None and _is_waiting(row)
-
-
-def _is_waiting(row: AnyRow) -> bool:
-    """Say whether a request waits for nothing but its listing."""
-    return row.state is RequestState.UNCONFIRMED or (row.state is RequestState.HELD and row.reason in set(Doubt))
-
-
-def _hold(connection: Connection, rules: ListingRules, row: AnyRow, why: Doubt, now: datetime) -> bool:
-    """Hold a request of which nothing was submitted, and ask again later: what is doubtful now may be put right there.
-
-    What was begun goes on: it is not broken off because somebody tidied up. Say whether it was held.
-    """
-    mapped_only = row.state is RequestState.HELD and not identities.was_begun(connection, row.id)
-    if not (_is_waiting(row) or mapped_only or row.state is RequestState.QUEUED):
-        confirmations.ask_again(connection, row, None)
-        return False
-    confirmations.hold(connection, row, why, now)
-    confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, rules.again))
-    return True
-
-
-def _take_refusal(site: Site, source: SourceWork, rules: ListingRules, asked: AnyRow, error: Refused) -> None:
-    """Hold what is not listed, or not as it was named. A new request may take its time to be listed."""
-    now = site.clock.now()
-    with site.database.write() as connection:
-        row = confirmations.lock_asked(connection, asked)
-        if row is None:
-            return
-        new = row.state is RequestState.UNCONFIRMED and now < row.received_at + rules.visible_within
-        waits = new and isinstance(error, NotFound)
-        why = _why(error)
-        if waits:
-            confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, _SOON))
-        held = not waits and _hold(connection, rules, row, why, now)
-    if held:
-        site.log.warning("request_doubted", source=source.name, request_id=asked.id, reason=why, code=error.code)
-    else:
-        site.log.warning("read_back_failed", source=source.name, request_id=asked.id, code=error.code)
-
-
-def _why(error: Refused) -> Doubt:
-    if isinstance(error, NotFound):
-        return Doubt.NOT_LISTED
-    return Doubt.IDS_DIFFER if error.code is Code.SUBTASK_NOT_IDENTIFIED else Doubt.NOT_READABLE
-
-
-def _take_failure(site: Site, source: SourceWork, rules: ListingRules, asked: AnyRow, error: ConnectorError) -> None:
-    """Ask again later. Never given up: nothing of it may be forgotten, and nothing deleted."""
-    now = site.clock.now()
-    if isinstance(error, HALTING):
-        site.pause_reports(source, error)
-    next_at = next_try(asked.confirm_tries, error, now, site.rng, site.report_retry, due_at=asked.due_at)
-    next_at = next_at or now + timedelta(seconds=rules.again.max_s)
-    with site.database.write() as connection:
-        row = confirmations.lock_asked(connection, asked)
-        if row is None:
-            return
-        confirmations.ask_again(connection, row, next_at, counted=is_counted(error))
-    late = asked.due_at if passes(next_at, now, asked.due_at) else None
-    site.log.warning(
-        "read_back_failed", source=source.name, request_id=asked.id, code=error.code, next_at=next_at, due_at=late
-    )

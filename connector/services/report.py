@@ -11,7 +11,7 @@ from connector.policy.retry import is_counted, next_try, passes
 from connector.services.remote import HALTING, call_each
 from connector.services.site import Site, SourceWork
 from connector.states import ReportState
-from connector.store import reports
+from connector.store import reports, requests
 from connector.store.columns import AnyRow
 
 # Reports of one source that are sent at the same time: OneTrust asks for at most five calls per second.
@@ -68,6 +68,8 @@ def _take_answers(site: Site, source: SourceWork, answers: Sequence[tuple[AnyRow
         return
     now = site.clock.now()
     with site.database.write() as connection:
+        # In one order, whichever answers two workers got for the same reports.
+        requests.hold_all(connection, {row.request_id for rows in delivered.values() for row in rows})
         for answer, rows in delivered.items():
             state, reason = _STATE_OF[answer]
             reports.end_reports(connection, [row.id for row in rows], state, now, reason)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from connector.clock import Clock
 from connector.codes import Code
@@ -21,16 +21,14 @@ from connector.policy.deadlines import Regulation
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
-from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Source, Verifier
+from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
 from connector.private import Private
+from connector.services.key_uses import KeyUses
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
 from connector.stops import never
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.group import GroupCommit
-
-_NOTE_USES_EVERY: Final = timedelta(minutes=1)
-_MOST_NOTED: Final = 1_000
 
 
 class LookUp(StrEnum):
@@ -38,6 +36,14 @@ class LookUp(StrEnum):
 
     BEFORE_AND_AFTER = "before_and_after"
     AFTER = "after"
+    OFF = "off"
+
+
+class SchemaRule(StrEnum):
+    """What follows if an account's schema lacks a field that the mapping names."""
+
+    REQUIRE = "require"
+    WARN = "warn"
     OFF = "off"
 
 
@@ -60,6 +66,7 @@ class ListingRules:
     Attributes:
         visible_within: how long a new request may stay unlisted before it is held.
         again: when a request that is held for want of a listing is asked about again.
+        every: after which time an open request is asked about once more.
     """
 
     reader: ReadBack
@@ -67,6 +74,7 @@ class ListingRules:
     closed_is_fine: bool
     visible_within: timedelta
     again: PollPolicy
+    every: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,9 @@ class AccountWork:
     Attributes:
         stale_intent_s: an intent older than this has lost its caller; its outcome is unknown.
         unknown_wait_s: how long an unknown outcome is searched for before the values may be submitted again.
+        warn_after, alarm_after: from when on a deletion that Lytics still works on is warned of, and is an error.
         confirm_for_s: how long a profile that is still there is looked up again before the target fails.
+        schema: tells whether the mapped fields are there; None if nothing does.
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
         fuse: how much may be handed to it before a person has to look; None for no bound.
@@ -140,9 +150,12 @@ class AccountWork:
     confirming: PollPolicy
     confirm_for_s: float
     warn_after: timedelta
+    alarm_after: timedelta
     stale_intent_s: float
     unknown_wait_s: float
     retry: RetryPolicy
+    schema: Schema | None = None
+    schema_rule: SchemaRule = SchemaRule.REQUIRE
     observes: bool = False
     lost_after_s: float = 86_400.0
     fuse: FusePolicy | None = None
@@ -161,24 +174,6 @@ class Budgets:
 
 def wake_nobody(_connection: Connection, _sources: Collection[str]) -> None:
     """Leave it to the next tick: the embedded engine looks for work by itself."""
-
-
-@dataclass(slots=True)
-class KeyUses:
-    """Which uses of secrets this process has written down lately: once a minute is enough to finish a rotation."""
-
-    noted: dict[tuple[str, str], datetime] = field(default_factory=dict)
-
-    def is_due(self, source: str, secret_id: str, now: datetime) -> bool:
-        """Say whether a use has to be written down, and take it that it will be."""
-        last = self.noted.get((source, secret_id))
-        if last is not None and abs(now - last) < _NOTE_USES_EVERY:
-            return False
-        if len(self.noted) >= _MOST_NOTED:
-            # Ids of published keys are chosen by their publishers.
-            self.noted.clear()
-        self.noted[source, secret_id] = now
-        return True
 
 
 def call_nobody(url: Private) -> None:  # noqa: ARG001 - the shape of `Site.confirm`

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
 from connector.model import Batch, SubmitAnswer
-from connector.policy.batching import form_batches
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try, passes
-from connector.services import guards
+from connector.services import guards, schema
+from connector.services.batches import batches_of
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
 from connector.services.settle import settle
@@ -58,7 +58,9 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
     with site.database.read() as connection:
         now = site.clock.now()
         rows = targets.to_submit(connection, account.name, now, limit, looked_up=looked_up, without=waiting)
-    batches = _batches(account, rows, site.clock.now())
+    if not rows or not schema.allows(site, account):
+        return False
+    batches = batches_of(account, rows, now)
     for batch, members in batches:
         if site.stop.is_set():
             return False
@@ -86,26 +88,6 @@ def _must_wait(site: Site, account: AccountWork) -> bool:
     since = site.clock.now() - max(timedelta(seconds=account.unknown_wait_s), alike)
     with site.database.read() as connection:
         return submissions.any_open(connection, account.name, since)
-
-
-def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> list[tuple[Batch, list[AnyRow]]]:
-    """Cut due targets into batches; one that is not full waits until its oldest member has waited long enough."""
-    by_cap: dict[int, list[AnyRow]] = defaultdict(list)
-    for row in rows:
-        by_cap[row.batch_cap or account.batch_max_values].append(row)
-    ready_since = now - timedelta(seconds=account.batch_wait_s)
-    formed = []
-    for cap, items in by_cap.items():
-        for batch, members in form_batches(
-            items,
-            max_values=cap,
-            max_bytes=account.batch_max_bytes,
-            key=lambda row: (row.lytics_table, row.field, row.value),
-            size_of=account.api.encoded_bytes,
-        ):
-            if len(batch.values) >= cap or min(one.entered_at for one in members) <= ready_since:
-                formed.append((batch, list(members)))
-    return formed
 
 
 def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow], ended: Verdict) -> bool:

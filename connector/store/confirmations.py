@@ -1,12 +1,12 @@
 """Requests that the source itself has to list before anything is deleted: which to ask about, and what it answered.
 
 `confirm_at` says when a request is asked about next, and is empty where nothing is to be asked. `confirmed_at` says
-since when it is listed.
+since when it is listed, `answered_at` when its source answered last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,13 @@ from connector.policy.agreement import Doubt
 from connector.states import OPEN_REQUESTS, RequestState
 from connector.store import requests as request_rows
 from connector.store.columns import AnyRow
+from connector.store.moves import parts
 from connector.store.requests import NewIdentity
 from connector.store.tables import identities, requests, targets
 
-# Word for word as in the index that answers it.
+# Word for word as in the indexes that answer them.
 _ASKED = text("confirm_at IS NOT NULL")
+_ANSWERED = text("confirm_at IS NULL AND answered_at IS NOT NULL AND finished_at IS NULL")
 
 
 # Held by what the source listed, or did not: only a listing lets it go on, whoever switches the questions off.
@@ -31,6 +33,19 @@ def to_ask_about(connection: Connection, source: str, now: datetime, limit: int)
     """Return the requests of a source to be asked about by now, those that wait longest first."""
     asked = select(requests).where(_ASKED, requests.c.source == source, requests.c.confirm_at <= now)
     return connection.execute(asked.order_by(requests.c.confirm_at, requests.c.id).limit(limit)).all()
+
+
+def answered_before(connection: Connection, source: str, before: datetime, limit: int) -> Sequence[str]:
+    """Return the ids of open requests about which a source answered last before a moment, the earliest first."""
+    answered = select(requests.c.id).where(_ANSWERED, requests.c.source == source, requests.c.answered_at < before)
+    return connection.scalars(answered.order_by(requests.c.answered_at, requests.c.id).limit(limit)).all()
+
+
+def ask_anew(connection: Connection, request_ids: Collection[str], now: datetime) -> None:
+    """Ask once more about open requests that wait for no answer: dates move, and people change their minds."""
+    for part in parts(request_ids):
+        open_ones = requests.c.id.in_(part) & requests.c.confirm_at.is_(None) & requests.c.finished_at.is_(None)
+        connection.execute(update(requests).where(open_ones).values(confirm_at=now, confirm_tries=0))
 
 
 def never_doubted(connection: Connection, source: str, limit: int) -> Sequence[AnyRow]:
@@ -54,16 +69,21 @@ def hold(connection: Connection, row: AnyRow, reason: str, now: datetime) -> Non
         connection.execute(update(requests).where(requests.c.id == row.id).values(reason=reason))
 
 
-def ask_again(connection: Connection, row: AnyRow, at: datetime | None, *, counted: bool = True) -> None:
-    """Put off the next question about a locked request; None asks no more."""
+def ask_again(connection: Connection, row: AnyRow, at: datetime, *, counted: bool = True) -> None:
+    """Put off the next question about a locked request."""
     tries = row.confirm_tries + counted
     connection.execute(update(requests).where(requests.c.id == row.id).values(confirm_at=at, confirm_tries=tries))
 
 
+def leave(connection: Connection, row: AnyRow, **values: Any) -> None:
+    """Ask nothing more about a locked request for now."""
+    known = {"confirm_at": None, "confirm_tries": 0} | values
+    connection.execute(update(requests).where(requests.c.id == row.id).values(**known))
+
+
 def write_listing(connection: Connection, row: AnyRow, now: datetime, **values: Any) -> None:
     """Write down that a locked request is listed, and what the platform says of it; it is not asked about any more."""
-    known = {"confirmed_at": row.confirmed_at or now, "confirm_at": None, "confirm_tries": 0}
-    connection.execute(update(requests).where(requests.c.id == row.id).values(**known, **values))
+    leave(connection, row, confirmed_at=row.confirmed_at or now, answered_at=now, **values)
     if values.get("due_at", row.due_at) != row.due_at:
         # What is more urgent goes first.
         connection.execute(update(targets).where(targets.c.request_id == row.id).values(due_at=values["due_at"]))
@@ -97,6 +117,6 @@ def let_pass(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> N
         row = lock_asked(connection, one)
         if row is None:
             continue
-        ask_again(connection, row, None)
+        leave(connection, row)
         if row.state is RequestState.UNCONFIRMED:
             request_rows.move_request(connection, row, RequestState.RECEIVED, now, reason="read_back_off")

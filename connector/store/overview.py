@@ -11,7 +11,15 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Table, func, select, true
 
 from connector.policy.retry import PRESSING
-from connector.states import FINISHED_REQUESTS, OPEN_REQUESTS, TERMINAL_TARGETS, ReportState, RequestState, TargetState
+from connector.states import (
+    FINISHED_REQUESTS,
+    OPEN_REQUESTS,
+    TERMINAL_TARGETS,
+    OperationState,
+    ReportState,
+    RequestState,
+    TargetState,
+)
 from connector.store import twins
 from connector.store.columns import AnyRow
 from connector.store.dead_letters import UNFULFILLED, is_dropped
@@ -48,10 +56,15 @@ class Overview:
     next_due: datetime | None
     unfulfilled: int = 0
     unreported_due: int = 0
+    overdue_operations: int = 0
 
 
-def overview(connection: Connection, now: datetime) -> Overview:
-    """Count everything as it stands now."""
+def overview(connection: Connection, now: datetime, patience: Mapping[str, timedelta] | None = None) -> Overview:
+    """Count everything as it stands now.
+
+    Args:
+        patience: by account, for how long an operation at Lytics may run before it counts as overdue.
+    """
     is_open = requests.c.state.in_(_OPEN)
 
     def number(*conditions: Any) -> int:
@@ -74,6 +87,7 @@ def overview(connection: Connection, now: datetime) -> Overview:
         next_due=_next_due(connection),
         unfulfilled=number(requests.c.state.in_(UNFULFILLED), ~is_dropped()),
         unreported_due=_unreported(connection, now + PRESSING),
+        overdue_operations=sum(_running_since(connection, one, now - age) for one, age in (patience or {}).items()),
     )
 
 
@@ -88,6 +102,12 @@ def _unreported(connection: Connection, until: datetime) -> int:
     failing = (reports.c.state == ReportState.QUEUED, reports.c.tries > 0, reports.c.final.is_(True))
     joined = reports.join(requests, requests.c.id == reports.c.request_id)
     return connection.scalar(select(func.count()).select_from(joined).where(*failing, requests.c.due_at < until)) or 0
+
+
+def _running_since(connection: Connection, account: str, since: datetime) -> int:
+    running = (operations.c.account == account, operations.c.state == OperationState.RUNNING)
+    counted = select(func.count()).select_from(operations).where(*running, operations.c.started_at < since)
+    return connection.scalar(counted) or 0
 
 
 def left_out(

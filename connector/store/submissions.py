@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from connector.ids import new_id
 from connector.model import RemoteStatus
@@ -179,14 +179,13 @@ def follow(
 def _operations(connection: Connection, account: str, remote_ids: Collection[str]) -> dict[str, AnyRow]:
     found: dict[str, AnyRow] = {}
     for part in parts(remote_ids):
-        rows = connection.execute(
-            select(operations)
-            .where(operations.c.account == account, operations.c.remote_id.in_(part))
-            .order_by(operations.c.id)
-            .with_for_update()
-        )
-        found |= {one.remote_id: one for one in rows}
+        found |= {one.remote_id: one for one in connection.execute(_named(account, part).with_for_update())}
     return found
+
+
+def _named(account: str, part: Sequence[str]) -> Select[Any]:
+    named = (operations.c.account == account, operations.c.remote_id.in_(part))
+    return select(operations).where(*named).order_by(operations.c.id)
 
 
 def to_poll(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
@@ -201,6 +200,12 @@ def to_poll(connection: Connection, account: str, now: datetime, limit: int) -> 
         .order_by(operations.c.next_at, operations.c.id)
         .limit(limit)
     ).all()
+
+
+def running(connection: Connection, account: str, remote_ids: Collection[str]) -> Sequence[AnyRow]:
+    """Return those of the operations, by Lytics' ids, that are still running."""
+    rows = (row for part in parts(remote_ids) for row in connection.execute(_named(account, part)))
+    return [row for row in rows if row.state is OperationState.RUNNING]
 
 
 def still_running(

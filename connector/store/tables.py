@@ -70,6 +70,8 @@ requests = Table(
     Column("confirm_at", UtcDateTime),
     Column("confirm_tries", Integer, nullable=False, default=0, server_default="0"),
     Column("confirmed_at", UtcDateTime),
+    # When it answered last; NULL if it never did.
+    Column("answered_at", UtcDateTime),
     # Answers of the source's form that no rule names and that look like an identity.
     Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
     UniqueConstraint("source", "request_key"),
@@ -80,6 +82,14 @@ requests = Table(
     ),
     _index_where("ix_requests_not_mapped", "state", "due_at", "id", where="mapping_digest = '' AND confirm_at IS NULL"),
     _index_where("ix_requests_asked", "source", "confirm_at", "id", where="confirm_at IS NOT NULL"),
+    # Open requests by when their source answered last.
+    _index_where(
+        "ix_requests_answered",
+        "source",
+        "answered_at",
+        "id",
+        where="confirm_at IS NULL AND answered_at IS NOT NULL AND finished_at IS NULL",
+    ),
 )
 
 deliveries = Table(

@@ -23,6 +23,7 @@ def to_look_up_before(connection: Connection, account: str, now: datetime, limit
     return connection.execute(
         select(
             targets.c.id,
+            targets.c.request_id,
             targets.c.lytics_table,
             targets.c.field,
             targets.c.value,

@@ -16,7 +16,7 @@ from connector.outbound import Client
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
-from connector.services.site import AccountWork, LookUp
+from connector.services.site import AccountWork, LookUp, SchemaRule
 from connector.wiring.platforms import limits_of
 
 # How a failed call is tried again. Waits in seconds.
@@ -44,6 +44,8 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         observes=settings.mode == "observe",
         api=account.api,
         profiles=account.profiles,
+        schema=account,
+        schema_rule=SchemaRule(settings.schema_check),
         look_up=LookUp(settings.look_up),
         concurrency=settings.concurrency,
         batch_max_values=settings.batch_max_values,
@@ -53,6 +55,7 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         confirming=PollPolicy(settings.confirm_first_s, 2.0, _LONGEST_CONFIRM_S),
         confirm_for_s=settings.confirm_for_s,
         warn_after=timedelta(days=settings.warn_after_days),
+        alarm_after=timedelta(days=settings.alarm_after_days),
         # A call ends before this, whatever happens to it: its time limits add up to less.
         stale_intent_s=settings.timeout_s * 4 + 60,
         unknown_wait_s=settings.unknown_wait_s,

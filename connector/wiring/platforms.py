@@ -112,6 +112,7 @@ def read_back(settings: SourceSettings, api: OneTrustApi | None) -> ListingRules
         closed_is_fine=wanted.closed_subtask == "allow",
         visible_within=timedelta(seconds=wanted.visible_within_s),
         again=_ASK_AGAIN,
+        every=timedelta(hours=wanted.every_hours),
     )
 
 

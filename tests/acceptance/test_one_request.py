@@ -343,3 +343,18 @@ def test_a_phone_number_is_read_by_the_configured_region(start: Start) -> None:
     life.run_until_told(asked)
     assert life.submitted()["phone", "+12025550142"] == 1
     assert "2 deleted" in life.last_comment(asked)
+
+
+def test_a_field_that_lytics_does_not_know_as_an_identity_keeps_its_requests_waiting(start: Start) -> None:
+    life = start()
+    fields = life.lytics.world.schema["user"]
+    fields["email"] = False
+    life.knows("ana@example.com")
+    asked = life.ask("ana@example.com")
+    life.accept(asked)
+    life.run_for(20, seconds=60)
+    assert life.state(asked) == "queued"
+    assert not life.submitted()
+    fields["email"] = True
+    life.run_until_told(asked, seconds=60)
+    assert life.written(asked)[-1] == "COMPLETED"

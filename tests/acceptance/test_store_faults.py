@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -28,6 +30,8 @@ from tests.support.postgres_pair import Pair, pair
 from tests.support.processes import Running, until
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]
+
+Server = TypeVar("Server")
 
 
 @pytest.fixture
@@ -181,63 +185,70 @@ def test_a_postgresql_table_that_somebody_locks_turns_deliveries_away_until_it_i
         assert {one.terminate() for one in workers.values()} == {0}
 
 
-@pytest.fixture
-def servers() -> Iterator[Pair]:
+@contextmanager
+def away_and_back(
+    folder: Path,
+    fakes: tuple[FakeLytics, FakeOneTrust],
+    url: str,
+    *,
+    kill: Callable[[], object],
+    back: Callable[[], object],
+) -> Iterator[Callable[[], None]]:
+    """Let two workers go on under load while their server dies and comes back; give what waits until they do."""
+    cluster = Cluster(folder, *fakes, url)
+    traffic = Traffic(cluster)
+    with cluster.database, two_workers(cluster) as workers:
+        both = tuple(workers.values())
+        with traffic.flowing():
+            goes_on(traffic, *both)
+            kill()
+            until(lambda: is_red(cluster), "ready is red", *both)
+            traffic.is_refused()
+            back()
+            goes_on(traffic, *both)
+            yield lambda: goes_on(traffic, *both)
+        assert all(actions(one)["worker_restarts"] for one in both)
+        traffic.ends_well(*both)
+        assert {one.terminate() for one in both} == {0}
+
+
+def made(server: AbstractContextManager[Server]) -> Iterator[Server]:
+    """Give a server of this test's own; say plainly where there can be none."""
     try:
-        with pair() as made:
-            yield made
+        with server as running:
+            yield running
     except Unavailable as reason:
         missing(reason)
+
+
+@pytest.fixture
+def servers() -> Iterator[Pair]:
+    yield from made(pair())
 
 
 @pytest.mark.postgres
 def test_a_failover_under_load_loses_nothing_and_needs_nobody(
     tmp_path: Path, fakes: tuple[FakeLytics, FakeOneTrust], servers: Pair
 ) -> None:
-    cluster = Cluster(tmp_path, *fakes, servers.url)
-    traffic = Traffic(cluster)
-    with cluster.database, two_workers(cluster) as workers:
-        with traffic.flowing():
-            goes_on(traffic, *workers.values())
-            servers.primary.tell("kill")
-            until(lambda: is_red(cluster), "ready is red", *workers.values())
-            traffic.is_refused()
-            servers.promote()
-            goes_on(traffic, *workers.values())
-        assert all(actions(one)["worker_restarts"] for one in workers.values())
-        traffic.ends_well(*workers.values())
-        assert {one.terminate() for one in workers.values()} == {0}
+    dies = partial(servers.primary.tell, "kill")
+    with away_and_back(tmp_path, fakes, servers.url, kill=dies, back=servers.promote):
+        pass
 
 
 @pytest.fixture
 def own_server() -> Iterator[Restartable]:
-    try:
-        with restartable() as server:
-            yield server
-    except Unavailable as reason:
-        missing(reason)
+    yield from made(restartable())
 
 
 @pytest.mark.postgres
 def test_a_restart_under_load_loses_nothing_and_needs_nobody(
     tmp_path: Path, fakes: tuple[FakeLytics, FakeOneTrust], own_server: Restartable
 ) -> None:
-    cluster = Cluster(tmp_path, *fakes, own_server.url)
-    traffic = Traffic(cluster)
-    with cluster.database, two_workers(cluster) as workers:
-        with traffic.flowing():
-            goes_on(traffic, *workers.values())
-            own_server.tell("kill")
-            until(lambda: is_red(cluster), "ready is red", *workers.values())
-            traffic.is_refused()
-            own_server.tell("start")
-            goes_on(traffic, *workers.values())
-            # Once more, as an update does it, and for so short a time that nobody may notice.
-            own_server.tell("fast")
-            goes_on(traffic, *workers.values())
-        assert all(actions(one)["worker_restarts"] for one in workers.values())
-        traffic.ends_well(*workers.values())
-        assert {one.terminate() for one in workers.values()} == {0}
+    dies, starts = partial(own_server.tell, "kill"), partial(own_server.tell, "start")
+    with away_and_back(tmp_path, fakes, own_server.url, kill=dies, back=starts) as they_go_on:
+        # Once more, as an update does it, and for so short a time that nobody may notice.
+        own_server.tell("fast")
+        they_go_on()
 
 
 @pytest.mark.postgres

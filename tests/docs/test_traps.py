@@ -15,7 +15,8 @@ ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line
 @pytest.mark.parametrize("row", ROWS, ids=[row[2:60] for row in ROWS])
 def test_a_trap_has_an_answer_and_a_test_that_exists(row: str) -> None:
     trap, mark, answer, named = (cell.strip() for cell in row.strip("|").split(" | "))
-    assert trap and answer
+    assert trap
+    assert answer
     assert mark in {"d", "i"}
     found = re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", named)
     assert found is not None, named

@@ -78,8 +78,9 @@ class Calendar:
     def _next(self, now: datetime) -> datetime:
         """Return when something that waits is due next, or may be asked again."""
         times = [self.plans[0][0]] if self.plans else []
-        # Of those pauses that keep work waiting: one is for a reminder alone.
-        times += [one for name, one in self.bench.site.pauses.until.items() if one > now and name != "left_out"]
+        # Of those pauses that keep work waiting: others are for a reminder, or for a look at what hardly ever changes.
+        pauses = self.bench.site.pauses.until.items()
+        times += [one for name, one in pauses if one > now and not name.startswith(("left_out", "let_pass"))]
         breakers = (self.bench.site.breakers.of(name) for name in ("main", "report:onetrust"))
         times += [one.open_until for one in breakers if one.open_until is not None and one.open_until > now]
         with self.bench.database.read() as connection:

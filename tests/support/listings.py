@@ -81,4 +81,5 @@ def asking(lister: Lister) -> ListingRules:
         closed_is_fine=False,
         visible_within=timedelta(minutes=2),
         again=PollPolicy(900, 2, 21_600),
+        every=timedelta(days=1),
     )

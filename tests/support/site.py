@@ -109,6 +109,7 @@ class Bench:
             "batch_wait_s": 0.0,
             "confirm_for_s": 3600.0,
             "warn_after": timedelta(days=14),
+            "alarm_after": timedelta(days=30),
         }
         work = AccountWork(
             name="main",

@@ -49,6 +49,7 @@ ACCOUNT: list[tuple[str, Callable[[Any], object], object]] = [
     ("confirm_first_s=6", lambda one: one.confirming.first_s, 6),
     ("confirm_for_s=13", lambda one: one.confirm_for_s, 13),
     ("warn_after_days=1.5", lambda one: one.warn_after, timedelta(hours=36)),
+    ("alarm_after_days=2.5", lambda one: one.alarm_after, timedelta(hours=60)),
     ("unknown_wait_s=17", lambda one: one.unknown_wait_s, 17),
 ]
 

@@ -81,6 +81,7 @@ class TestStatus:
             ({"reports": {"dead": 4}}, "4 reports were given up"),
             ({"reports": {"conflict": 5}}, "5 requests were decided at the source"),
             ({"submissions": {"unknown": 6}}, "6 bulk calls have an unknown outcome"),
+            ({"overdue_operations": 8}, "8 deletions have been under way at Lytics for longer"),
             ({"due_within_7_days": 7}, "7 open requests are due within 7 days"),
         ],
     )

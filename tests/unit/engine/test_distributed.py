@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from procrastinate.periodic import PeriodicDeferrer
@@ -34,9 +34,9 @@ from connector.store.tables import submissions
 from tests.support.processes import until
 from tests.support.site import Bench
 from tests.unit.engine.test_embedded import INTENT
+from tests.unit.engine.threads import LIMIT_S, InThread
 from tests.unit.web.receiver import receiving
 
-LIMIT_S = 20
 # Once a year, and what was missed for long is left out.
 NEVER = "0 0 1 1 *"
 PINNED = Path(next(iter(migrations.__path__))) / "sql" / "procrastinate_3_10.sql"
@@ -61,23 +61,12 @@ def shared(postgres_url: str) -> Iterator[Bench]:
     made.database.close()
 
 
-class Worker:
-    """An engine in a thread of its own."""
-
+class Worker(InThread):
     def __init__(self, site: Site) -> None:
-        self.site = replace(site, stop=threading.Event())
+        own = replace(site, stop=threading.Event())
         self.restarts: list[int] = []
-        self.engine = DistributedEngine(self.site, 1, self.restarts.append)
-        self.thread = threading.Thread(target=self.engine.run)
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.site.stop.set()
-        self.thread.join(LIMIT_S)
-        assert not self.thread.is_alive()
+        self.engine = DistributedEngine(own, 1, self.restarts.append)
+        super().__init__(own, self.engine)
 
 
 def use(monkeypatch: pytest.MonkeyPatch, **steps: Callable[[Site], bool]) -> None:

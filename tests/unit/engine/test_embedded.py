@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -21,6 +21,7 @@ from connector.services.site import Site
 from connector.states import SubmissionState
 from connector.store.tables import submissions
 from tests.support.processes import until
+from tests.unit.engine.threads import LIMIT_S, InThread
 from tests.unit.web.receiver import receiving
 
 INTENT = {
@@ -34,7 +35,6 @@ INTENT = {
     "fingerprint": "f" * 64,
 }
 TICK_S = 0.01
-LIMIT_S = 20
 
 
 @pytest.fixture
@@ -44,22 +44,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
         made.site.stop.set()
 
 
-class Worker:
-    """An engine in a thread of its own."""
-
+class Worker(InThread):
     def __init__(self, site: Site, tick_s: float = TICK_S) -> None:
-        self.site = site
         self.engine = EmbeddedEngine(site, tick_s)
-        self.thread = threading.Thread(target=self.engine.run)
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.site.stop.set()
-        self.thread.join(LIMIT_S)
-        assert not self.thread.is_alive()
+        super().__init__(site, self.engine)
 
 
 Use = Callable[..., None]

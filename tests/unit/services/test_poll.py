@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
@@ -67,6 +68,14 @@ class TestRunning:
         running.run_to_end(2, days=1)
         assert "operation_overdue" in running.log.actions
 
+    def test_a_very_long_one_is_an_error_also_while_lytics_is_away(self, running: Bench) -> None:
+        running.run_to_end(29, days=1)
+        assert "operation_stuck" not in running.log.actions
+        running.lytics.status_errors = [Temporary(Code.REMOTE_FAULT)] * 9
+        running.run_to_end(2, days=1)
+        assert "operation_stuck" in running.log.actions
+        assert running.state() == "working"
+
     def test_a_word_that_nobody_published_is_no_end(self, running: Bench) -> None:
         running.lytics.statuses["op-1"] = RemoteStatus(RemoteState.RUNNING, "w" * 60, 1)
         running.run_to_end(5, days=1)
@@ -86,6 +95,42 @@ class TestRunning:
         assert poll(bench.site)
         assert not poll(bench.site)
         assert bench.lytics.asked == ["op-1", "op-2", "op-3", "op-4"]
+
+
+class TestByList:
+    @pytest.fixture
+    def crowded(self, bench: Bench) -> Bench:
+        bench.with_account(batch_max_values=1)
+        bench.lytics.finish_at_once = False
+        for number in range(6):
+            bench.deliver(f"s{number}")
+        bench.pass_time(seconds=1)
+        bench.site = replace(bench.site, budgets=replace(bench.site.budgets, poll=2))
+        bench.clock.advance(minutes=10)
+        return bench
+
+    def test_what_the_list_calls_finished_is_not_asked_about_one_by_one(self, crowded: Bench) -> None:
+        for number in range(1, 6):
+            crowded.lytics.finish(f"op-{number}")
+        while poll(crowded.site):
+            continue
+        assert set(crowded.lytics.asked) == {"op-6"}
+        ended = Counter(str(one.state) for one in crowded.rows(operations))
+        assert ended == {"finished": 5, "running": 1}
+
+    def test_absence_from_it_and_any_other_word_in_it_prove_nothing(self, crowded: Bench) -> None:
+        crowded.lytics.unlisted = {"op-1"}
+        crowded.lytics.statuses["op-2"] = RemoteStatus(RemoteState.FAILED, "failed", 1, 0)
+        while poll(crowded.site):
+            continue
+        assert sorted(crowded.lytics.asked) == [f"op-{number}" for number in range(1, 7)]
+
+    def test_one_that_cannot_be_read_costs_nothing_but_a_call(self, crowded: Bench) -> None:
+        crowded.lytics.list_error = Temporary(Code.REMOTE_ANSWER_UNREADABLE)
+        while poll(crowded.site):
+            continue
+        assert crowded.log.actions.count("recent_failed") == 1
+        assert len(crowded.lytics.asked) == 6
 
 
 class TestErrors:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connector.codes import Code
-from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
+from connector.errors import ConnectorError, Misconfigured, NotFound, RateLimited, Refused, Temporary
 from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
-from connector.model import Listing
+from connector.model import Identity, Listing
+from connector.private import Private
+from connector.services import listed
 from connector.services.read_back import read_back
 from connector.store.tables import identities, targets
 from tests.support.listings import REF, Lister, asking, listing
@@ -23,6 +26,9 @@ def other_rules() -> RuleSet:
     email = Rule(("email",), (TargetRule("user", "email", ("trim", "lower")),))
     loyalty = Rule(("loyalty id",), (TargetRule("user", "loyalty_id", ("trim",)),))
     return compile_rules([email, loyalty], ignore_kinds=("first name", "shoe size"))
+
+
+S3 = Identity("E-Mail", Private("s3@example.com"))
 
 
 class Asking(Bench):
@@ -92,6 +98,58 @@ def test_due_date_country_and_types_are_those_listed(bench: Asking) -> None:
     assert (bench.row.country, bench.row.request_types) == ("US", ["Access"])
     bench.run_to_end(passes=1)
     assert (bench.state(), bench.row.reason) == ("rejected", "not_an_erasure")
+
+
+def test_the_due_date_is_followed_day_by_day_also_through_a_pause(bench: Asking) -> None:
+    bench.with_account(observes=True)
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.run_to_end(passes=2, seconds=1)
+    moved = {"paused": None, "resumed": START + timedelta(days=40), "drawn near": START + timedelta(days=4)}
+    kept = [bench.row.due_at]
+    for due_at in moved.values():
+        bench.lister.answer = listing(due_at=due_at)
+        bench.run_to_end(passes=3, hours=8, seconds=1)
+        kept.append(bench.row.due_at)
+    assert kept == [START + timedelta(days=9)] * 2 + [moved["resumed"], moved["drawn near"]]
+    assert len(bench.lister.asked) == 4
+    assert {one.due_at for one in bench.rows(targets)} == {moved["drawn near"]}
+
+
+def test_what_was_withdrawn_without_a_word_is_not_submitted(bench: Asking) -> None:
+    bench.with_account(observes=True)
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.run_to_end(passes=2, seconds=1)
+    assert bench.state() == "queued"
+    bench.lister.answer = listing(stage="REJECTED")
+    bench.run_to_end(passes=3, hours=8, seconds=1)
+    bench.with_account(observes=False)
+    bench.run_to_end(passes=2, seconds=1)
+    assert (bench.state(), bench.row.reason, bench.lytics.calls) == ("held", "stage_not_allowed", [])
+
+
+def test_what_ended_is_not_asked_about_any_more(bench: Asking) -> None:
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.run_to_end()
+    assert bench.state() == "completed"
+    asked = len(bench.lister.asked)
+    bench.run_to_end(passes=5, days=1, seconds=1)
+    assert len(bench.lister.asked) == asked
+
+
+def test_what_is_with_lytics_is_asked_about_once_a_day_and_goes_on_whatever_is_listed(bench: Asking) -> None:
+    bench.deliver()
+    bench.lister.answer = listing()
+    bench.lytics.finish = lambda *_: None  # type: ignore[method-assign]
+    bench.pass_time(seconds=1)
+    for answer in (listing(stage="COMPLETED"), NotFound(Code.REMOTE_NOT_FOUND), listing(is_open=False)):
+        bench.lister.answer = answer
+        before = len(bench.lister.asked)
+        bench.run_to_end(passes=3, hours=8, seconds=1)
+        assert len(bench.lister.asked) == before + 1
+    assert bench.state() == "working"
 
 
 def test_an_unusable_answer_that_a_rule_names_holds_the_request_and_any_other_does_not(bench: Asking) -> None:
@@ -364,6 +422,31 @@ def test_without_read_back_a_delivery_is_received_at_once(bench: Asking) -> None
     bench.deliver()
     assert (bench.state(), bench.row.confirm_at) == ("received", None)
     assert bench.lister.asked == []
+
+
+def test_a_defect_in_one_keeps_no_other_waiting_and_is_tried_again(
+    bench: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("s1", "s2", "s3"):
+        bench.deliver(name)
+    bench.lister.answer = listing(email="s1@example.com", answers=(Identity("E-Mail", Private("s2@example.com")),))
+    bench.lister.answer = replace(bench.lister.answer, answers=(*bench.lister.answer.answers, S3))
+    confirm = listed._confirm
+
+    def with_a_defect(site: Any, connection: Any, source: Any, row: Any, *rest: Any) -> Any:
+        if row.request_key == "subtask:s2":
+            raise LookupError("s2@example.com")
+        return confirm(site, connection, source, row, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(listed, "_confirm", with_a_defect)
+        bench.step()
+        assert [bench.state(name) for name in ("s1", "s2", "s3")] == ["received", "unconfirmed", "received"]
+        assert dict(bench.log.records)["step_failed"]["error_class"] == "LookupError"
+        assert len(bench.lister.asked) == 3
+    bench.step(seconds=901)
+    assert bench.state("s2") == "received"
+    assert "example.com" not in str(bench.log.records)
 
 
 def test_no_identity_is_in_the_log(bench: Asking) -> None:

@@ -190,7 +190,7 @@ class Life:
                 self.asks("show", lambda name=name: overview.find(connection, name))
             (row,) = overview.find(connection, "s1")
             self.asks("show", lambda: overview.dossier(connection, row))
-            self.asks("status", lambda: overview.overview(connection, now))
+            self.asks("status", lambda: overview.overview(connection, now, {"main": timedelta(days=14)}))
             self.asks("status", lambda: guarded.blown(connection))
             self.asks("audit", lambda: audit.latest(connection, 50))
             self.asks("hold", lambda: listing_of_holds.listed(connection, "", 50))

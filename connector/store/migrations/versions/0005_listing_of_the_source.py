@@ -14,11 +14,12 @@ _NARROWED = (
     ("ix_requests_not_mapped", ["state", "due_at", "id"], "mapping_digest = ''"),
 )
 _FREE = " AND confirm_at IS NULL"
-_COLUMNS = ("confirm_at", "confirm_tries", "confirmed_at", "unnamed")
+_COLUMNS = ("confirm_at", "confirm_tries", "confirmed_at", "answered_at", "unnamed")
+_ANSWERED = "confirm_at IS NULL AND answered_at IS NOT NULL AND finished_at IS NULL"
 
 
 def upgrade() -> None:
-    for name in ("confirm_at", "confirmed_at"):
+    for name in ("confirm_at", "confirmed_at", "answered_at"):
         op.add_column("requests", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     for name in ("confirm_tries", "unnamed"):
         op.add_column("requests", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
@@ -31,14 +32,13 @@ def upgrade() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", name="pk_rolls"),
     )
-    some = sa.text("confirm_at IS NOT NULL")
-    op.create_index(
-        "ix_requests_asked", "requests", ["source", "confirm_at", "id"], sqlite_where=some, postgresql_where=some
-    )
+    _index_some("ix_requests_asked", ["source", "confirm_at", "id"], "confirm_at IS NOT NULL")
+    _index_some("ix_requests_answered", ["source", "answered_at", "id"], _ANSWERED)
 
 
 def downgrade() -> None:
     op.drop_table("rolls")
+    op.drop_index("ix_requests_answered", "requests")
     op.drop_index("ix_requests_asked", "requests")
     for name, columns, where in _NARROWED:
         _index_again(name, columns, where)
@@ -50,5 +50,9 @@ def downgrade() -> None:
 
 def _index_again(name: str, columns: list[str], where: str) -> None:
     op.drop_index(name, "requests")
+    _index_some(name, columns, where)
+
+
+def _index_some(name: str, columns: list[str], where: str) -> None:
     some = sa.text(where)
     op.create_index(name, "requests", columns, unique=False, sqlite_where=some, postgresql_where=some)

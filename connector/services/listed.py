@@ -1,0 +1,227 @@
+"""What a source's answer about a request means for it: confirmed, held, the same as another one, or asked about again.
+
+All of this happens inside the transaction of whoever asked, on rows that are locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from connector.codes import Code
+from connector.errors import ConnectorError, NotFound, Refused
+from connector.mapping.rules import RuleSet, kind_key
+from connector.model import Identity, Listing
+from connector.policy.agreement import Doubt, doubt, looks_like_an_identity
+from connector.policy.deadlines import due_date
+from connector.policy.polling import PollPolicy, next_look
+from connector.policy.retry import is_counted, next_try, passes
+from connector.services.arrivals import call_again
+from connector.services.intake import identity_hash
+from connector.services.map import refusal_of
+from connector.services.site import ListingRules, Site, SourceWork
+from connector.states import RequestState
+from connector.store import confirmations, identities, requests, twins
+from connector.store.columns import AnyRow, Connection
+from connector.store.requests import NewIdentity
+
+# Looks at a request that is not listed yet: soon, because most are listed within seconds.
+_SOON: Final = PollPolicy(first_s=5.0, factor=2.0, max_s=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is to be logged of a request once its row is committed."""
+
+    action: str
+    fields: Mapping[str, Any]
+    is_a_warning: bool = False
+
+
+def take(
+    site: Site,
+    connection: Connection,
+    source: SourceWork,
+    rules: ListingRules,
+    asked: AnyRow,
+    answer: Listing | ConnectorError,
+) -> Said | None:
+    """Write down what an answer means for a request; None if it moved on meanwhile, or nothing is to be said.
+
+    Args:
+        asked: the row as it was when its source was asked; its keys, and those of the answer, are locked.
+    """
+    now = site.clock.now()
+    row = confirmations.lock_asked(connection, asked)
+    if row is None:
+        return None
+    if isinstance(answer, Listing):
+        return _take_listing(site, connection, source, rules, row, answer, now)
+    if isinstance(answer, Refused):
+        return _take_refusal(connection, rules, row, answer, now)
+    return _take_failure(site, connection, rules, row, answer, now)
+
+
+def _take_listing(
+    site: Site,
+    connection: Connection,
+    source: SourceWork,
+    rules: ListingRules,
+    row: AnyRow,
+    listing: Listing,
+    now: datetime,
+) -> Said | None:
+    if _joins(connection, row, listing, now):
+        return Said("request_joined", {})
+    why = _doubt(connection, source, rules, row, listing)
+    if why is None:
+        unnamed, dropped = _confirm(site, connection, source, row, listing, now)
+        return Said("request_confirmed", {"unnamed": unnamed, "unlisted": dropped})
+    held = _hold(connection, rules, row, why, now)
+    return Said("request_doubted", {"reason": why}, is_a_warning=True) if held else None
+
+
+def _doubt(
+    connection: Connection, source: SourceWork, rules: ListingRules, row: AnyRow, listing: Listing
+) -> Doubt | None:
+    first = _is_first(row)
+    said = identities.of_requests(connection, [row.id])[row.id] if first else []
+    names = [Identity(one.kind, one.value) for one in said]
+    why = doubt(listing, names, rules.refused_stages, closed_is_fine=rules.closed_is_fine)
+    if why is None and first and _asks_for_less(source, row, listing):
+        return Doubt.NOT_ASKED_FOR
+    if why is None and any(kind_key(one) in source.rules.by_kind for one in listing.unreadable):
+        # An identity of the person, and we cannot tell it: without it the deletion would be less than was asked.
+        return Doubt.ANSWER_UNUSABLE
+    return why
+
+
+def _joins(connection: Connection, row: AnyRow, listing: Listing, now: datetime) -> bool:
+    """End a request that is here already, under another of its names; say whether that is so."""
+    if not _is_waiting(row) or identities.was_begun(connection, row.id):
+        return False
+    other = twins.find(connection, row, listing.request_keys, listing.external)
+    if other is None:
+        return False
+    twins.end(connection, row, other, now)
+    if other.finished_at is None or other.finished_at < row.received_at:
+        # Whoever called under the other name afterwards called for it again.
+        call_again(connection, other, now, asked=True)
+    return True
+
+
+def _asks_for_less(source: SourceWork, row: AnyRow, listing: Listing) -> bool:
+    """Say whether a delivery named a test or no erasure, where the source lists an erasure: nobody guesses which."""
+    said = refusal_of(source.scope, is_test=row.is_test, request_types=row.request_types)
+    listed = refusal_of(source.scope, is_test=listing.is_test, request_types=listing.request_types)
+    return bool(said) and not listed
+
+
+def _confirm(
+    site: Site, connection: Connection, source: SourceWork, row: AnyRow, listing: Listing, now: datetime
+) -> tuple[int, int]:
+    """Take over what is listed; return how many answers look like a forgotten identity, and how many were dropped."""
+    listed = list(_listed(source.rules, listing))
+    found = [NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value)) for one in listed]
+    dropped = 0
+    if _is_first(row) and not identities.was_begun(connection, row.id):
+        # What was delivered counts for nothing; it may have been mapped before its source was asked at all.
+        identities.forget_unsubmitted(connection, [row.id])
+        dropped = confirmations.keep_only(connection, row, found, now)
+    else:
+        requests.add_identities(connection, row.id, found, now)
+    due = due_date(row.received_at, listing.due_at, source.regulation, listing.country or row.country)
+    if listing.due_at is None and row.due_basis == "platform":
+        # Paused: the source shows no date meanwhile. The last one is kept, so that nothing is forgotten.
+        values = {}
+    else:
+        values = {"due_at": due.at, "due_basis": due.basis}
+    unnamed = sum(looks_like_an_identity(one.value) for one in listing.answers if not _is_known(source.rules, one.kind))
+    confirmations.write_listing(
+        connection,
+        row,
+        now,
+        external={**row.external, **listing.external},
+        request_types=list(listing.request_types),
+        country=listing.country or row.country,
+        is_test=listing.is_test,
+        unnamed=unnamed,
+        **values,
+    )
+    if _is_waiting(row):
+        requests.move_request(connection, row, RequestState.RECEIVED, now)
+    return unnamed, dropped
+
+
+def _listed(rules: RuleSet, listing: Listing) -> Iterator[Identity]:
+    """Return what counts as an identity: by its place, or by a label that a rule names. The rest are attributes."""
+    seen: set[tuple[str, str]] = set()
+    for one in (*listing.identities, *(one for one in listing.answers if _is_known(rules, one.kind))):
+        # The address stands in its own place and often in the form as well.
+        key = (kind_key(one.kind), one.value.reveal())
+        if key not in seen:
+            seen.add(key)
+            yield one
+
+
+def _is_known(rules: RuleSet, label: str) -> bool:
+    key = kind_key(label)
+    return key in rules.by_kind or key in rules.ignored
+
+
+def _is_first(row: AnyRow) -> bool:
+    """Say whether a request waits for its first listing: all that is known of it is what was delivered.
+
+    One that was mapped before its source was asked, and is not doubted, keeps what it has.
+    """
+    return row.confirmed_at is None and _is_waiting(row)
+
+
+def _is_waiting(row: AnyRow) -> bool:
+    """Say whether a request waits for nothing but its listing."""
+    return row.state is RequestState.UNCONFIRMED or (row.state is RequestState.HELD and row.reason in set(Doubt))
+
+
+def _hold(connection: Connection, rules: ListingRules, row: AnyRow, why: Doubt, now: datetime) -> bool:
+    """Hold a request of which nothing was submitted, and ask again later: what is doubtful now may be put right there.
+
+    What was begun goes on: it is not broken off because somebody tidied up. Say whether it was held.
+    """
+    mapped_only = row.state is RequestState.HELD and not identities.was_begun(connection, row.id)
+    if not (_is_waiting(row) or mapped_only or row.state is RequestState.QUEUED):
+        confirmations.leave(connection, row, answered_at=now)
+        return False
+    confirmations.hold(connection, row, why, now)
+    confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, rules.again))
+    return True
+
+
+def _take_refusal(connection: Connection, rules: ListingRules, row: AnyRow, error: Refused, now: datetime) -> Said:
+    """Hold what is not listed, or not as it was named. A new request may take its time to be listed."""
+    new = row.state is RequestState.UNCONFIRMED and now < row.received_at + rules.visible_within
+    waits = new and isinstance(error, NotFound)
+    why = _why(error)
+    if waits:
+        confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, _SOON))
+    elif _hold(connection, rules, row, why, now):
+        return Said("request_doubted", {"reason": why, "code": error.code}, is_a_warning=True)
+    return Said("read_back_failed", {"code": error.code}, is_a_warning=True)
+
+
+def _why(error: Refused) -> Doubt:
+    if isinstance(error, NotFound):
+        return Doubt.NOT_LISTED
+    return Doubt.IDS_DIFFER if error.code is Code.SUBTASK_NOT_IDENTIFIED else Doubt.NOT_READABLE
+
+
+def _take_failure(
+    site: Site, connection: Connection, rules: ListingRules, row: AnyRow, error: ConnectorError, now: datetime
+) -> Said:
+    """Ask again later. Never given up: nothing of it may be forgotten, and nothing deleted."""
+    next_at = next_try(row.confirm_tries, error, now, site.rng, site.report_retry, due_at=row.due_at)
+    next_at = next_at or now + timedelta(seconds=rules.again.max_s)
+    confirmations.ask_again(connection, row, next_at, counted=is_counted(error))
+    late = row.due_at if passes(next_at, now, row.due_at) else None
+    return Said("read_back_failed", {"code": error.code, "next_at": next_at, "due_at": late}, is_a_warning=True)
