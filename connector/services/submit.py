@@ -48,10 +48,7 @@ def submit(site: Site) -> bool:
 
 
 def _submit_account(site: Site, account: AccountWork) -> bool:
-    if _must_wait(site, account):
-        return False
-    waiting = guards.who_waits(site, account)
-    if waiting is None:
+    if _must_wait(site, account) or (waiting := guards.who_waits(site, account)) is None:
         return False
     limit = account.batch_max_values * _BATCHES_PER_RUN
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER

@@ -14,6 +14,7 @@ import pytest
 from connector.private import Private
 from connector.sandbox.lytics import FakeLytics
 from connector.sandbox.onetrust import FakeOneTrust
+from connector.sandbox.onetrust_state import RESOLUTIONS
 from connector.services import fuses, holds
 from connector.services.map import map_requests
 from connector.services.read_back import read_back
@@ -23,10 +24,17 @@ from tests.acceptance.journey import Journey, journey
 from tests.acceptance.test_many_workers import Cluster, actions, records
 from tests.support.processes import connector, until
 
+# One that the fake OneTrust has for subtasks.
+REFUSED = next(one.id for one in RESOLUTIONS if one.type == 20)
+
 
 @pytest.fixture
 def life(tmp_path: Path) -> Iterator[Journey]:
-    settings = ("sources.onetrust.fuse.max_values=4", "accounts.main.batch_max_values=3")
+    settings = (
+        "sources.onetrust.fuse.max_values=4",
+        "accounts.main.batch_max_values=3",
+        f'sources.onetrust.report.resolutions.rejected="{REFUSED}"',
+    )
     with journey(f"sqlite:///{tmp_path / 'store.db'}", *settings) as made:
         yield made
 
@@ -75,6 +83,7 @@ def test_whoever_is_under_a_legal_hold_is_kept_and_onetrust_is_told_why_and_not_
     assert (life.status(asked), life.status(other)) == ("REJECTED", "COMPLETED")
     assert life.submitted() == {("email", "ben@example.com"): 1}
     assert [one.fields["email"] for one in life.lytics.profiles] == ["ana@example.com"]
+    assert life.onetrust.history(asked.subtask_id)[-1]["resolutionId"] == REFUSED
     said = life.last_comment(asked)
     assert "At least one identifier is under a legal hold; nothing was deleted." in said
     assert "ana@" not in said.lower()
