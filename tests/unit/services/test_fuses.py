@@ -387,7 +387,9 @@ def test_a_long_queue_behind_a_blown_fuse_keeps_no_other_source_waiting(store_ur
     with closing(bench.database):
         with_fuses(bench, source=fuse(1))
         others(bench)
-        people(bench, 14)
+        people(bench, 1)
+        bench.clock.advance(seconds=1)
+        people(bench, 13, 1)
         bench.run_to_end(3)
         with bench.database.write() as connection:
             last = t.requests.c.request_key == "subtask:s13"
