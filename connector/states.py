@@ -76,7 +76,8 @@ REQUEST_MOVES: Final[dict[RequestState, frozenset[RequestState]]] = {
     R.RECEIVED: frozenset({R.QUEUED, R.HELD, R.REJECTED}),
     # What was held because its source did not list it is received once it does.
     R.HELD: frozenset({R.RECEIVED, R.QUEUED, R.WORKING, R.REJECTED}),
-    R.QUEUED: frozenset({R.WORKING, R.HELD}),
+    # Rejected even now: whom it names was put on the legal hold list.
+    R.QUEUED: frozenset({R.WORKING, R.HELD, R.REJECTED}),
     R.WORKING: frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.HELD}),
     # A reprocess by the source after a failure starts a new attempt of the same request.
     R.PARTIAL: frozenset({R.UNCONFIRMED, R.RECEIVED}),

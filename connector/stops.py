@@ -24,6 +24,7 @@ STOPS: Final[Mapping[str, str]] = {
     "committed": "the deliveries; no sender has its answer",
     "listed": "the request as unconfirmed; its source has said what it lists",
     "mapped": "the request as it was mapped",
+    "counted": "nothing yet: a submission's intent, and what the fuses count, are written, before their commit",
     "intended": "a submission's intent; Lytics was not called",
     "called": "the intent; Lytics has answered",
     "answered": "Lytics' answer",

@@ -104,6 +104,9 @@ def _stage(context: Context, folder: Path, api: str) -> Iterator[Stage]:
             f'accounts.main.deletion_api="{api}"',
             f'sources.onetrust.report.base_url="http://127.0.0.1:{onetrust_port}"',
             'log.level="warning"',
+            # However many callbacks are asked for, nobody is at hand to look.
+            "accounts.main.fuse.enabled=false",
+            "sources.onetrust.fuse.enabled=false",
         ),
     )
     check = context.config.sources["onetrust"].verify[0]

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from connector.cli import fuses
 from connector.cli.context import Context, pass_context, print_json
 from connector.codes import Code
 from connector.errors import Rejected
@@ -61,11 +62,13 @@ def status(context: Context, most: int | None, machine: bool) -> None:
         with database.read() as connection:
             patience = {one: timedelta(days=given.warn_after_days) for one, given in context.config.accounts.items()}
             seen = store_overview.overview(connection, now, patience)
+            blown = fuses.blown(connection, context.config, now)
             named = [*store_overview.needing_attention(connection, now, most)] if most else []
             ended = [*store_overview.with_ended_reports(connection, most)] if most else []
     if machine:
         lists = {"open": named, "unreported": ended} if most else {}
-        print_json(asdict(seen) | {name: [store_overview.as_dict(one) for one in rows] for name, rows in lists.items()})
+        listed = {name: [store_overview.as_dict(one) for one in rows] for name, rows in lists.items()}
+        print_json(asdict(seen) | {"fuses": [asdict(one) for one in blown]} | listed)
         return
     console = Console()
     for title, counts in (
@@ -81,13 +84,15 @@ def status(context: Context, most: int | None, machine: bool) -> None:
             lines = ((one.id, one.source, one.state, one.reason, one.due_at) for one in rows)
             console.print(grid(title, ("request", "source", "state", "reason", "due"), lines))
     observing = [name for name, one in context.config.accounts.items() if one.mode == "observe"]
-    for line in (*(f"account {name} only observes: nothing is deleted in it" for name in observing), *attention(seen)):
+    for line in (f"account {name} only observes: nothing is deleted in it" for name in observing):
         console.print(line)
+    for line in attention(seen, blown):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def attention(seen: store_overview.Overview) -> list[str]:
+def attention(seen: store_overview.Overview, blown: Iterable[fuses.BlownFuse] = ()) -> list[str]:
     """Return what a person should look at, most pressing first."""
-    lines = []
+    lines = [str(one) for one in blown]
     if seen.late:
         lines.append(f"{seen.late} open requests are past their due date")
     lines.extend(f"{number} requests are held: {reason}" for reason, number in sorted(seen.held_by_reason.items()))
@@ -126,8 +131,10 @@ def show(context: Context, name: str, machine: bool) -> None:
         if len(found) != 1:
             raise Rejected(Code.REQUEST_UNKNOWN, "several begin like this" if found else "")
         dossier = store_overview.dossier(connection, found[0])
+        waits = [one for one in fuses.blown(connection, context.config, context.clock.now()) if one.keeps(dossier)]
     if machine:
-        print_json({"request": store_overview.as_dict(found[0]), **_rows(dossier)})
+        behind = {"behind_fuses": [asdict(one) for one in waits]}
+        print_json({"request": store_overview.as_dict(found[0]), **_rows(dossier), **behind})
         return
     console = Console()
     one = dossier.request
@@ -138,6 +145,8 @@ def show(context: Context, name: str, machine: bool) -> None:
     if one.confirmed_at is not None:
         missing = f"; answers that look like an identity and are named by no rule: {one.unnamed}" if one.unnamed else ""
         console.print(f"listed by {one.source} since {plain(one.confirmed_at)}{missing}")
+    for fuse in waits:
+        console.print(f"waits: {fuse}", markup=False, highlight=False, soft_wrap=True)
     console.print(grid("History", ("at", "state", "reason"), ((h.at, h.state, h.reason) for h in dossier.history)))
     console.print(
         grid("Identities", ("kind", "state", "reason"), ((i.kind, i.state, i.reason) for i in dossier.identities))

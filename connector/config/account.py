@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from connector.config.fields import RemoteUrl, Seconds
+from connector.config.fuse import AccountFuseSettings
 from connector.config.secrets import LyticsTokenRef
 from connector.config.section import Section
 
@@ -76,5 +77,9 @@ class AccountSettings(Section):
         900.0,
         description="Seconds for which a call whose outcome was lost is searched for at Lytics before it is "
         "repeated or a person is asked.",
+    )
+    fuse: AccountFuseSettings = Field(
+        default_factory=AccountFuseSettings,
+        description="How many values may be handed to the account before a person has to look.",
     )
     body: BodySettings = Field(default_factory=BodySettings, description="Key names of an identity-delete call.")

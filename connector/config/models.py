@@ -15,6 +15,7 @@ from pydantic.config import JsonDict
 from connector.config.account import AccountSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
+from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
@@ -131,6 +132,10 @@ class SourceSettings(Section):
     ignore_kinds: tuple[str, ...] = Field((), description="Kinds of identity that may stay unmapped.")
     verify: Annotated[tuple[Check, ...], AfterValidator(can_pass_together)] = Field(
         min_length=1, description="The checks of a delivery; all have to pass."
+    )
+    fuse: SourceFuseSettings = Field(
+        default_factory=SourceFuseSettings,
+        description="How many values of the source may be handed to Lytics before a person has to look.",
     )
     mapping: tuple[RuleSettings, ...] = Field(min_length=1, description="What becomes of each kind of identity.")
     generic: GenericSettings | None = Field(

@@ -12,6 +12,7 @@ from connector.states import IdentityState, RequestState
 
 REFUSALS: Final = {
     "test_request": "This is a test request; nothing was deleted.",
+    "legal_hold": "At least one identifier is under a legal hold; nothing was deleted.",
     "not_an_erasure": "None of the request types is one of the configured deletion types; nothing was deleted.",
 }
 
@@ -36,6 +37,14 @@ def in_progress(result: MappingResult, *, observed: bool) -> str:
     if not result.hold_reason:
         return f"{opening} Observed only: nothing is deleted for now." if observed else opening
     return f"{opening} Held for review before anything is deleted: {HOLDS[HoldReason(result.hold_reason)]}."
+
+
+def stopped() -> str:
+    """Return the comment for a request that a legal hold met when something had been handed to Lytics before."""
+    return (
+        "Erasure stopped: at least one identifier is under a legal hold. Deletions begun before that cannot be taken "
+        "back; nothing further is deleted until a person has decided."
+    )
 
 
 def rejected(reason: str) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
-from connector.services import comments
+from connector.private import Private
+from connector.services import comments, holds
 from connector.services.settle import settle
 from connector.services.site import Scope, Site
 from connector.services.together import together
 from connector.states import FINISHED_REQUESTS, IdentityState, RequestState
 from connector.store import identities, overview, reports, requests
 from connector.store.columns import AnyRow, Connection
+from connector.store.holds import LEGAL_HOLD
 
 # How often it is said that something waits for a source or an account that is not configured any more.
 _REMIND = timedelta(hours=1)
@@ -51,19 +53,22 @@ def _say_what_is_left_out(site: Site) -> None:
 def _map_together(site: Site, rows: Sequence[AnyRow]) -> int:
     """Map requests, and return for how many that went well."""
 
-    def work(connection: Connection, some: Sequence[AnyRow]) -> list[RequestState | None]:
-        states = _map_all(site, connection, [row.id for row in some], site.clock.now())
-        return [states.get(row.id) for row in some]
+    def work(connection: Connection, some: Sequence[AnyRow]) -> list[tuple[RequestState | None, bool]]:
+        states, named = _map_all(site, connection, [row.id for row in some], site.clock.now())
+        return [(states.get(row.id), row.id in named) for row in some]
 
     done = together(site, "map", rows, lambda row: row.id, work, point="mapped")
-    for row, state in done:
+    for row, (state, is_named) in done:
         if state is not None:
             site.log.info("request_mapped", request_id=row.id, source=row.source, state=state)
+            holds.say(site, {row.id: state} if is_named else {})
     return len(done)
 
 
-def _map_all(site: Site, connection: Connection, request_ids: Sequence[str], now: datetime) -> dict[str, RequestState]:
-    """Map requests and return their new states; one that was finished meanwhile has none."""
+def _map_all(
+    site: Site, connection: Connection, request_ids: Sequence[str], now: datetime
+) -> tuple[dict[str, RequestState], set[str]]:
+    """Map requests; return their new states, and those that a legal hold met. One finished meanwhile has none."""
     rows = [row for row in requests.lock_all(connection, request_ids) if row.state not in FINISHED_REQUESTS]
     refused: dict[str, list[AnyRow]] = defaultdict(list)
     wanted: list[AnyRow] = []
@@ -72,27 +77,35 @@ def _map_all(site: Site, connection: Connection, request_ids: Sequence[str], now
         received = row.state is RequestState.RECEIVED
         refusal = refusal_of(scope, is_test=row.is_test, request_types=row.request_types) if received else ""
         (refused[refusal] if refusal else wanted).append(row)
-    states = _apply_all(site, connection, wanted, now)
+    states, named = _apply_all(site, connection, wanted, now)
     for refusal, those in refused.items():
         requests.move_requests(connection, those, RequestState.REJECTED, now, reason=refusal, finished_at=now)
         reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal)) for row in those], now)
         states |= dict.fromkeys((row.id for row in those), RequestState.REJECTED)
-    return states
+    return states, named
 
 
-def _apply_all(site: Site, connection: Connection, rows: Sequence[AnyRow], now: datetime) -> dict[str, RequestState]:
-    """Apply the rules to locked requests, write down what they say, and return the new states."""
+def _apply_all(
+    site: Site, connection: Connection, rows: Sequence[AnyRow], now: datetime
+) -> tuple[dict[str, RequestState], set[str]]:
+    """Apply the rules to locked requests and write down what they say; return as `_map_all` does."""
     known = identities.of_requests(connection, [row.id for row in rows])
     results = {
         row.id: apply_rules(site.sources[row.source].rules, [Identity(one.kind, one.value) for one in known[row.id]])
         for row in rows
     }
-    started = _write_mapping(site, connection, rows, known, results, now)
-    states = {row.id: _next_state(row.state, results[row.id], started=row.id in started) for row in rows}
+    started = identities.forget_unsubmitted(connection, [row.id for row in rows])
+    named = holds.named_by(site, connection, {one: _values(known[one], results[one]) for one in results})
+    refused = [row for row in rows if row.id in named - started and row.state is not RequestState.WORKING]
+    holds.refuse(connection, refused, now)
+    rows = [row for row in rows if row not in refused]
+    reasons = {row.id: LEGAL_HOLD if row.id in named else results[row.id].hold_reason for row in rows}
+    _write_mapping(site, connection, rows, known, results, started, now)
+    states = {row.id: _next_state(row.state, reasons[row.id], started=row.id in started) for row in rows}
     alike: dict[tuple[RequestState, bool, str, str], list[AnyRow]] = defaultdict(list)
     for row in rows:
         state, digest = states[row.id], site.sources[row.source].rules.digest
-        alike[state, state is row.state, results[row.id].hold_reason, digest].append(row)
+        alike[state, state is row.state, reasons[row.id], digest].append(row)
     for (state, stays, reason, digest), those in alike.items():
         if stays:
             requests.note_mapping(connection, those, reason=reason, mapping_digest=digest)
@@ -100,13 +113,22 @@ def _apply_all(site: Site, connection: Connection, rows: Sequence[AnyRow], now: 
             requests.move_requests(connection, those, state, now, reason=reason, mapping_digest=digest)
     told = reports.with_progress(connection, rows)
     owed = [
-        (row, SourceStatus.IN_PROGRESS, comments.in_progress(results[row.id], observed=_observed(site, row)))
+        (row, SourceStatus.IN_PROGRESS, _comment(site, row, results[row.id], is_stopped=row.id in named))
         for row in rows
         if row.id not in told
     ]
     reports.owe(connection, owed, now)
     settle(site, connection, [one for one, state in states.items() if state is RequestState.WORKING], now)
-    return states
+    return states | {row.id: RequestState.REJECTED for row in refused}, named
+
+
+def _values(said: Sequence[AnyRow], result: MappingResult) -> list[Private]:
+    """Return everything that a request holds about somebody: as the source said it, and as it would be sent."""
+    return [one.value for one in said] + [target.value for one in result.mapped for target in one.targets]
+
+
+def _comment(site: Site, row: AnyRow, result: MappingResult, *, is_stopped: bool) -> str:
+    return comments.stopped() if is_stopped else comments.in_progress(result, observed=_observed(site, row))
 
 
 def _observed(site: Site, row: AnyRow) -> bool:
@@ -135,13 +157,16 @@ def _write_mapping(
     rows: Sequence[AnyRow],
     known: Mapping[str, Sequence[AnyRow]],
     results: Mapping[str, MappingResult],
+    started: Collection[str],
     now: datetime,
-) -> set[str]:
-    """Write down what each identity became; return those requests of which something was submitted before.
+) -> None:
+    """Write down what each identity became.
 
     Once something was submitted, what was mapped stays mapped as it was: only the others may change.
+
+    Args:
+        started: the requests of which something was submitted before.
     """
-    started = identities.forget_unsubmitted(connection, [row.id for row in rows])
     recorded, new = [], []
     for row in rows:
         account = site.sources[row.source].account
@@ -155,11 +180,10 @@ def _write_mapping(
                 new.append(identities.NewTarget(row, identity.id, account, target, value_hash))
     identities.record(connection, recorded)
     identities.add_targets(connection, new, now)
-    return started
 
 
-def _next_state(old: RequestState, result: MappingResult, *, started: bool) -> RequestState:
-    if result.hold_reason:
+def _next_state(old: RequestState, hold_reason: str, *, started: bool) -> RequestState:
+    if hold_reason:
         return RequestState.HELD
     if old is RequestState.RECEIVED or not started:
         return RequestState.QUEUED

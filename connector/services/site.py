@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from connector.clock import Clock
 from connector.codes import Code
@@ -18,19 +18,18 @@ from connector.dialect.reply import Replies
 from connector.errors import ConnectorError, Misconfigured, Refused
 from connector.mapping.rules import RuleSet
 from connector.policy.deadlines import Regulation
+from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
 from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
 from connector.private import Private
 from connector.services.extras import Extras
+from connector.services.key_uses import KeyUses
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
 from connector.stops import never
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.group import GroupCommit
-
-_NOTE_USES_EVERY: Final = timedelta(minutes=1)
-_MOST_NOTED: Final = 1_000
 
 
 class LookUp(StrEnum):
@@ -104,6 +103,7 @@ class SourceWork:
         replies: what they are answered.
         read_back: what the source itself has to list before anything is deleted; None if it is not asked.
         backstop: how its own list of open tasks is looked through; None if it is not.
+        fuse: how much of it may be handed to Lytics before a person has to look; None for no bound.
     """
 
     name: str
@@ -121,6 +121,7 @@ class SourceWork:
     read_back: ListingRules | None = None
     backstop: BackstopRules | None = None
     extras: Extras = field(default_factory=Extras)
+    fuse: FusePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class AccountWork:
         schema: tells whether the mapped fields are there; None if nothing does.
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
+        fuse: how much may be handed to it before a person has to look; None for no bound.
     """
 
     name: str
@@ -158,6 +160,7 @@ class AccountWork:
     schema_rule: SchemaRule = SchemaRule.REQUIRE
     observes: bool = False
     lost_after_s: float = 86_400.0
+    fuse: FusePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,24 +176,6 @@ class Budgets:
 
 def wake_nobody(_connection: Connection, _sources: Collection[str]) -> None:
     """Leave it to the next tick: the embedded engine looks for work by itself."""
-
-
-@dataclass(slots=True)
-class KeyUses:
-    """Which uses of secrets this process has written down lately: once a minute is enough to finish a rotation."""
-
-    noted: dict[tuple[str, str], datetime] = field(default_factory=dict)
-
-    def is_due(self, source: str, secret_id: str, now: datetime) -> bool:
-        """Say whether a use has to be written down, and take it that it will be."""
-        last = self.noted.get((source, secret_id))
-        if last is not None and abs(now - last) < _NOTE_USES_EVERY:
-            return False
-        if len(self.noted) >= _MOST_NOTED:
-            # Ids of published keys are chosen by their publishers.
-            self.noted.clear()
-        self.noted[source, secret_id] = now
-        return True
 
 
 def call_nobody(url: Private) -> None:  # noqa: ARG001 - the shape of `Site.confirm`

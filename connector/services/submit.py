@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
 from connector.model import SubmitAnswer
-from connector.policy.batching import Batch, form_batches
+from connector.policy.batching import Batch
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try, passes
-from connector.services import schema
+from connector.services import guards, schema
+from connector.services.batches import batches_of
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
 from connector.services.settle import settle
@@ -48,15 +49,16 @@ def submit(site: Site) -> bool:
 
 
 def _submit_account(site: Site, account: AccountWork) -> bool:
-    if _must_wait(site, account):
+    if _must_wait(site, account) or (waiting := guards.who_waits(site, account)) is None:
         return False
     limit = account.batch_max_values * _BATCHES_PER_RUN
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
     with site.database.read() as connection:
-        rows = targets.to_submit(connection, account.name, site.clock.now(), limit, looked_up=looked_up)
+        now = site.clock.now()
+        rows = targets.to_submit(connection, account.name, now, limit, looked_up=looked_up, without=waiting)
     if not rows or not schema.allows(site, account):
         return False
-    batches = _batches(account, rows, site.clock.now())
+    batches = batches_of(account, rows, now)
     for batch, members in batches:
         if site.stop.is_set():
             return False
@@ -86,28 +88,9 @@ def _must_wait(site: Site, account: AccountWork) -> bool:
         return submissions.any_open(connection, account.name, since)
 
 
-def _batches(account: AccountWork, rows: Sequence[AnyRow], now: datetime) -> list[tuple[Batch, list[AnyRow]]]:
-    """Cut due targets into batches; one that is not full waits until its oldest member has waited long enough."""
-    by_cap: dict[int, list[AnyRow]] = defaultdict(list)
-    for row in rows:
-        by_cap[row.batch_cap or account.batch_max_values].append(row)
-    ready_since = now - timedelta(seconds=account.batch_wait_s)
-    formed = []
-    for cap, items in by_cap.items():
-        for batch, members in form_batches(
-            items,
-            max_values=cap,
-            max_bytes=account.batch_max_bytes,
-            key=lambda row: (row.lytics_table, row.field, row.value),
-            size_of=account.api.encoded_bytes,
-        ):
-            if len(batch.values) >= cap or min(one.entered_at for one in members) <= ready_since:
-                formed.append((batch, list(members)))
-    return formed
-
-
 def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Sequence[AnyRow], ended: Verdict) -> bool:
     """Make one bulk call; say whether the account may be sent the next one."""
+    guard = guards.Guard(site, account, site.clock.now())
     with site.database.write() as connection:
         submission_id, mine = submissions.intend(
             connection,
@@ -116,8 +99,11 @@ def _submit_batch(site: Site, account: AccountWork, batch: Batch, members: Seque
             lytics_table=batch.table,
             field=batch.field,
             members=members,
-            now=site.clock.now(),
+            now=guard.now,
+            admit=guard.admit,
         )
+        site.reached("counted")
+    guard.speak()
     if not mine:
         return True
     values = list(dict.fromkeys(one.value for one in mine))

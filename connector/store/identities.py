@@ -11,6 +11,7 @@ from sqlalchemy import Connection, case, delete, func, insert, or_, select, upda
 
 from connector.ids import new_id
 from connector.model import Mapped, Target
+from connector.private import Private
 from connector.states import IdentityState, TargetState, check_move
 from connector.store.columns import AnyRow
 from connector.store.moves import parts
@@ -37,6 +38,17 @@ def of_requests(connection: Connection, request_ids: Collection[str]) -> Mapping
         rows = connection.execute(select(identities).where(identities.c.request_id.in_(part)).order_by(identities.c.id))
         for row in rows:
             found[row.request_id].append(row)
+    return found
+
+
+def values_of(connection: Connection, request_ids: Collection[str]) -> Mapping[str, Sequence[Private]]:
+    """Return everything that requests hold about somebody: as the source said it, and as it is sent."""
+    found: dict[str, list[Private]] = {one: [] for one in request_ids}
+    for part in parts(request_ids):
+        for table in (identities, targets):
+            rows = connection.execute(select(table.c.request_id, table.c.value).where(table.c.request_id.in_(part)))
+            for request_id, value in rows:
+                found[request_id].append(value)
     return found
 
 

@@ -233,6 +233,7 @@ def dossier(connection: Connection, request: AnyRow) -> Dossier:
             select(
                 targets.c.id,
                 targets.c.identity_id,
+                targets.c.account,
                 targets.c.lytics_table,
                 targets.c.field,
                 targets.c.state,

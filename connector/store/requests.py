@@ -184,6 +184,12 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
     return move_request(connection, row, first, now, reason=reason, **again)
 
 
+def in_state(connection: Connection, state: RequestState) -> Sequence[str]:
+    """Return the ids of all requests in a state, the most urgent first."""
+    asked = select(requests.c.id).where(requests.c.state == state).order_by(requests.c.due_at, requests.c.id)
+    return connection.scalars(asked).all()
+
+
 def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Sequence[AnyRow]:
     """Return requests to be mapped, most urgent first.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Select, select, update
 
@@ -19,6 +19,9 @@ from connector.store.requests import begin_work, lock_all
 from connector.store.tables import operations, submissions, targets
 from connector.store.targets import FREE_REQUESTS
 
+# Members and their requests, all of them locked → the members that may go.
+Admit: TypeAlias = Callable[[Connection, Sequence[AnyRow], Sequence[AnyRow]], list[AnyRow]]
+
 OPEN_SUBMISSIONS: Final = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
 
 
@@ -31,16 +34,22 @@ def intend(
     field: str,
     members: Sequence[AnyRow],
     now: datetime,
+    admit: Admit | None = None,
 ) -> tuple[str, list[AnyRow]]:
     """Write the intent of one bulk call: the exact set of targets, before the call is made.
 
+    Args:
+        admit: decides, under the locks of this transaction, which of the members may be part of it.
+
     Returns:
         The submission's id, and those members that are really part of it: a target that another worker took in the
-        meantime, or whose request is held by now, is not. Nothing is written if none is left.
+        meantime, whose request is held by now, or which is not admitted, is not. No intent is written if none is left.
     """
     owners = lock_all(connection, {one.request_id for one in members})
     mine = _still_queued(connection, members, {row.id for row in owners if row.state in FREE_REQUESTS})
     submission_id = new_id(now)
+    if mine and admit is not None:
+        mine = admit(connection, mine, owners)
     if not mine:
         return submission_id, []
     hashes = sorted({one.value_hash for one in mine})

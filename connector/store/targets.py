@@ -53,11 +53,20 @@ def set_known_before(connection: Connection, ids: Sequence[str], presence: Prese
         )
 
 
-def to_submit(connection: Connection, account: str, now: datetime, limit: int, *, looked_up: bool) -> Sequence[AnyRow]:
+def to_submit(
+    connection: Connection,
+    account: str,
+    now: datetime,
+    limit: int,
+    *,
+    looked_up: bool,
+    without: Collection[str] = (),
+) -> Sequence[AnyRow]:
     """Return queued targets that may be submitted now, most urgent first.
 
     Args:
         looked_up: whether only targets that were looked up before may go.
+        without: sources that have to wait.
     """
     due = (
         select(
@@ -71,6 +80,7 @@ def to_submit(connection: Connection, account: str, now: datetime, limit: int, *
             targets.c.batch_cap,
             targets.c.entered_at,
             targets.c.due_at,
+            requests.c.source,
         )
         .join(requests, requests.c.id == targets.c.request_id)
         .where(
@@ -78,6 +88,7 @@ def to_submit(connection: Connection, account: str, now: datetime, limit: int, *
             targets.c.state == TargetState.QUEUED,
             targets.c.next_at <= now,
             requests.c.state.in_(FREE_REQUESTS),
+            *([requests.c.source.not_in(sorted(without))] if without else []),
         )
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)

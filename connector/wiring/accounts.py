@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from connector.clock import Clock
 from connector.config.account import AccountSettings
+from connector.config.fuse import SourceFuseSettings
 from connector.lytics.account import DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
 from connector.lytics.pace import Pace, RateLimit
 from connector.outbound import Client
+from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.services.site import AccountWork, LookUp, SchemaRule
@@ -58,4 +60,13 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         stale_intent_s=settings.timeout_s * 4 + 60,
         unknown_wait_s=settings.unknown_wait_s,
         retry=_LYTICS_RETRY,
+        fuse=fuse_policy(settings.fuse),
     )
+
+
+def fuse_policy(settings: SourceFuseSettings) -> FusePolicy | None:
+    """Build what decides when a fuse blows; None if there is none."""
+    if not settings.enabled:
+        return None
+    window = timedelta(hours=settings.window_hours)
+    return FusePolicy(window, settings.max_values, settings.times_normal, settings.normal_at_least)

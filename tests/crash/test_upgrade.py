@@ -31,9 +31,10 @@ MIDDLES = {
     "0004": "CREATE INDEX ix_targets_followed",
     "0005": "CREATE TABLE rolls",
     "0006": "ADD COLUMN remind_at",
+    "0007": "CREATE TABLE holds",
 }
 # None of these tables was there in the oldest schema.
-NEW_TABLES = {"replays", "key_uses", "rolls"}
+NEW_TABLES = {"replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"}
 
 
 def noted(revision: str) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from connector.codes import Code
 from connector.errors import Temporary
 from connector.model import Delivered
+from connector.policy.fuse import FusePolicy
+from connector.private import Private
+from connector.services import fuses, holds
 from connector.services.backstop import backstop
 from connector.store import tables as t
+from connector.store.audit import Decision
+from connector.store.fuses import Scope
 from tests.support.listings import Lister, Roll, asking, looking
 from tests.support.site import Bench
 from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
@@ -22,6 +28,7 @@ def rich_bench(folder: Path) -> Bench:
     bench = Bench(f"sqlite:///{folder / 'store.db'}")
     bench.beside(filing=StandInFiling(), commenter=StandInCommenter())
     _ended(bench)
+    _guarded(bench)
     _under_way(bench)
     bench.beside()
     bench.list_by(asking(Lister()))
@@ -33,6 +40,21 @@ def rich_bench(folder: Path) -> Bench:
     bench.deliver("waits-2", ("email", "wäits 2@example.com"), ("loyalty id", "Ł-2"))
     bench.database.close()
     return bench
+
+
+def _guarded(bench: Bench) -> None:
+    """Let a fuse blow and be resumed, and somebody be on the legal hold list, and somebody who was."""
+    bench.with_account(fuse=FusePolicy(timedelta(days=1), 1, 0, 1))
+    for number in range(2):
+        bench.deliver(f"counted-{number}")
+    bench.run_to_end(3)
+    decision = Decision("operator", "a reason", bench.clock.now())
+    fuses.resume(bench.database, Scope.ACCOUNT, "main", 5, decision)
+    bench.with_account(fuse=None)
+    holds.add(bench.site, [Private("kept@example.com"), Private("let-go@example.com")], decision)
+    holds.remove(bench.site, [Private("let-go@example.com")], [], decision)
+    bench.deliver("kept", ("email", "Kept@example.com"))
+    bench.run_to_end()
 
 
 def _ended(bench: Bench) -> None:

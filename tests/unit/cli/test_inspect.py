@@ -114,7 +114,7 @@ class TestShow:
 
     def test_a_machine_gets_everything_but_the_person(self, run: Run, bench: Bench) -> None:
         said = json.loads(run("show", ids(bench)[0], "--json").out)
-        assert set(said) == {"request", "history", "deliveries", "identities", "targets", "reports"}
+        assert set(said) == {"request", "history", "deliveries", "identities", "targets", "reports", "behind_fuses"}
         assert [one["state"] for one in said["history"]] == ["received", "queued", "working", "completed"]
         assert [(one["kind"], one["state"]) for one in said["identities"]] == [("email", "mapped")]
         assert [(one["field"], one["state"], one["word"]) for one in said["targets"]] == [

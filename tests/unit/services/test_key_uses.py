@@ -11,7 +11,7 @@ from connector.codes import Code
 from connector.errors import Rejected
 from connector.inbound import Inbound
 from connector.model import Verified
-from connector.services.site import KeyUses
+from connector.services.key_uses import KeyUses
 from connector.store import keys
 from connector.store.tables import key_uses
 from tests.support.site import START, Bench

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ from sqlalchemy import event
 from bench import backlog
 from connector.engine.schedule import STEPS
 from connector.model import Presence, RemoteState, RemoteStatus
+from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
+from connector.private import Private
+from connector.services import holds
 from connector.services.site import Budgets
-from connector.store import overview
+from connector.services.submit import submit
+from connector.store import fuses, overview
+from connector.store.audit import Decision
 from connector.store.database import Database
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import Bench
@@ -148,6 +154,27 @@ def remembered(bench: Bench) -> None:
         connection.exec_driver_sql("UPDATE reports SET remind_at = '2020-01-01 00:00:00.000000'")
 
 
+def guarded(bench: Bench) -> None:
+    """Let there be fuses with room, and somebody on the legal hold list whom nobody names."""
+    room = FusePolicy(timedelta(days=1), 1_000_000, 10, 1_000_000)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, fuse=room)})
+    bench.with_account(fuse=room)
+    holds.add(bench.site, [Private("nobody@example.com")], Decision("operator", "a reason", bench.clock.now()))
+
+
+def stopped(bench: Bench) -> None:
+    """Let a fuse be blown, of which was said what waits behind it."""
+    guarded(bench)
+    with bench.database.write() as connection:
+        policy = bench.site.accounts["main"].fuse
+        assert policy is not None
+        now = bench.clock.now()
+        fuses.lock(connection, fuses.Scope.ACCOUNT, "main", policy, now)
+        limit = FuseLimit(1, FuseRule.ABSOLUTE, None)
+        fuses.blow(connection, fuses.Scope.ACCOUNT, "main", limit=limit, window=policy.window, counted=1, now=now)
+    submit(bench.site)
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -160,6 +187,8 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "look_up": (backlog.QUEUED, "look_up", None),
     "look_up when all were looked up": (backlog.LOOKED_UP, "look_up", None),
     "submit": (backlog.LOOKED_UP, "submit", None),
+    "submit under guard": (backlog.LOOKED_UP, "submit", guarded),
+    "submit behind a blown fuse": (backlog.LOOKED_UP, "submit", stopped),
     "submit when none was looked up": (backlog.QUEUED, "submit", None),
     "reconcile": (backlog.SUBMITTED, "reconcile", None),
     "poll": (backlog.SUBMITTED, "poll", None),
