@@ -37,6 +37,9 @@ SWITCHES: Final[dict[str, Switch]] = (
             "Answers 429 with OneTrust's headers. Value: seconds to wait, default 30; 0: no Retry-After.", 30
         ),
         "token_refused": Switch("The token endpoint answers 401."),
+        "address_refused": Switch("The credential's IP restriction does not hold the caller's address: 403."),
+        "wrong_organization": Switch("The credential is of another organization: lists are empty, reads answer 404."),
+        "scopes_untold": Switch("The token's answer does not name its scopes."),
         "token_expired": Switch("A token that was good is answered 401."),
         "token_short_lived": Switch("New tokens live this short. Value: seconds, default 30.", 30.0),
         "scope_missing": Switch("The credential lacks a scope: 403. Value: which, default those that the call needs."),
