@@ -99,7 +99,7 @@ def store(database: Database, now: datetime) -> Iterator[Finding]:
         schema.require_current(database)
         with database.read() as connection:
             due = checkup.deadlines(connection, now)
-            alike = checkup.refused_alike(connection)
+            alike = checkup.refused_alike(connection, now)
     except Temporary as error:
         yield Finding("store_unreachable", found=error.code)
         return

@@ -12,11 +12,13 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import make_url
 
 from connector.codes import Code
+from connector.ids import new_id
 from connector.states import OPEN_REQUESTS, RequestState, TargetState
 from connector.store.columns import AnyRow
 from connector.store.tables import requests, submissions, targets
 
 _SOON: Final = timedelta(days=7)
+_LATELY: Final = timedelta(days=7)
 # So many of the latest bulk calls are looked at, of all accounts together.
 _CALLS: Final = 50
 # Fewer values that are refused alike may be chance.
@@ -62,14 +64,15 @@ def deadlines(connection: Connection, now: datetime) -> Deadlines:
     return Deadlines(number(None, now), number(now, now + _SOON), earliest(None), earliest(now))
 
 
-def refused_alike(connection: Connection) -> Sequence[tuple[str, int]]:
-    """Return accounts whose latest bulk call had every value refused for one reason, and how many values that were.
+def refused_alike(connection: Connection, now: datetime) -> Sequence[tuple[str, int]]:
+    """Return accounts whose latest call within a week had every value refused for one reason, and how many it had.
 
     A missing permission does that, and a field that Lytics does not know.
     """
     chosen = (submissions.c.id, submissions.c.account, submissions.c.reason, submissions.c.size)
     latest: dict[str, AnyRow] = {}
-    for row in connection.execute(select(*chosen).order_by(submissions.c.id.desc()).limit(_CALLS)):
+    since = submissions.c.id >= new_id(now - _LATELY, bytes)
+    for row in connection.execute(select(*chosen).where(since).order_by(submissions.c.id.desc()).limit(_CALLS)):
         latest.setdefault(row.account, row)
     found = []
     for account, call in sorted(latest.items()):

@@ -1,4 +1,4 @@
-"""`connector doctor` on deliberately broken set-ups: it names the fault, that one alone, and changes nothing anywhere."""
+"""`connector doctor` on deliberately broken set-ups: it names the fault, no other one, and changes nothing."""
 
 from __future__ import annotations
 
@@ -112,9 +112,6 @@ SET_UPS: Mapping[str, Broken] = {
     "OneTrust's clock differs": Broken(("onetrust_clock_off",), onetrust={"clock_off": -90}),
     "the token has expired": Broken(("lytics_token_expired",), lytics={"token_expired": None}),
     "another token": Broken(("lytics_token_refused",), files={f"{ACCOUNT}.token": "at.other.0123456789abcdef"}),
-    "no token of Lytics": Broken(
-        ("lytics_token_kind", "lytics_token_refused"), files={f"{ACCOUNT}.token": "0123456789abcdef"}
-    ),
     "Lytics knows our address not": Broken(("lytics_token_refused",), lytics={"address_refused": None}),
     "the token may not follow deletions": Broken(
         ("lytics_permission_missing",), lytics={"forbidden": {"operation": "delete_list"}}

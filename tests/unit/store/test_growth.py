@@ -15,7 +15,7 @@ from bench import backlog
 from connector.engine.schedule import STEPS
 from connector.model import Presence, RemoteState, RemoteStatus
 from connector.services.site import Budgets
-from connector.store import overview
+from connector.store import checkup, overview
 from connector.store.database import Database
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import Bench
@@ -215,6 +215,16 @@ def test_an_operator_s_lists_are_as_long_as_was_asked_for(tmp_path: Path) -> Non
             ask(connection, bench)
         assert cost.rows <= 12
         bench.database.file.unlink()  # type: ignore[union-attr]
+
+
+def test_a_look_at_deadlines_walks_over_nothing_that_is_finished(tmp_path: Path) -> None:
+    bench = piled(f"sqlite:///{tmp_path / 'store.db'}", backlog.DONE, MANY)
+    with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+        checkup.deadlines(connection, bench.clock.now())
+        checkup.refused_alike(connection, bench.clock.now())
+    # The latest bulk calls alone are read.
+    assert cost.work < MANY
+    assert cost.rows < 100
 
 
 def test_the_measure_sees_a_walk(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from connector.mapping.rules import compile_rules
 from connector.model import Delivered, RemoteState, RemoteStatus
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.store import overview, targets
+from connector.store import checkup, overview, targets
 from connector.store import tables as t
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
@@ -162,6 +162,8 @@ class Life:
             (row,) = overview.find(connection, "s1")
             self.asks("show", lambda: overview.dossier(connection, row))
             self.asks("status", lambda: overview.overview(connection, now, {"main": timedelta(days=14)}))
+            self.asks("doctor", lambda: checkup.deadlines(connection, now))
+            self.asks("doctor", lambda: checkup.refused_alike(connection, now))
             self.asks("status --list", lambda: overview.needing_attention(connection, now, 50))
             self.asks("status --list", lambda: overview.with_ended_reports(connection, 50))
 
@@ -271,7 +273,14 @@ def test_no_recurring_query_walks_through_a_table(filled: tuple[Bench, Noted]) -
 def test_every_step_and_every_command_was_noted(filled: tuple[Bench, Noted]) -> None:
     _, noted = filled
     asked = {asking for asking, _ in noted.statements}
-    assert asked == {one.name for one in STEPS} | {"intake", "mark_orphans", "show", "status", "status --list"}
+    assert asked == {one.name for one in STEPS} | {
+        "doctor",
+        "intake",
+        "mark_orphans",
+        "show",
+        "status",
+        "status --list",
+    }
     assert len(noted.statements) > 80
     touched = {name for name in NAMES for _, statement in noted.statements if f"{name}" in statement}
     assert touched >= NAMES - {"key_uses"}
