@@ -43,6 +43,11 @@ class Code(StrEnum):
     DELIVERY_REPLAYED = "delivery_replayed"
     SUBSCRIPTION_UNCONFIRMED = "subscription_unconfirmed"
     REQUEST_FINISHED = "request_finished"
+    # tokens for clients
+    TOKEN_REQUEST_INVALID = "token_request_invalid"  # noqa: S105 - a reason code
+    GRANT_NOT_SUPPORTED = "grant_not_supported"
+    SCOPE_UNKNOWN = "scope_unknown"
+    TOO_MANY_TOKEN_REQUESTS = "too_many_token_requests"  # noqa: S105 - a reason code
     # store and process
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_BUSY = "store_busy"

@@ -185,4 +185,23 @@ ENTRIES: Final[dict[Code, Entry]] = {
         "The request is finished and this call adds identifiers to it",
         "Create a new subtask for the further identifiers.",
     ),
+    Code.TOKEN_REQUEST_INVALID: Entry(
+        Family.REJECTED,
+        400,
+        "This is no request for a token as OAuth 2.0 has it",
+        "POST a form with grant_type, and the client's id and secret in the form or in Basic; see "
+        "docs/verification-oauth2.md.",
+    ),
+    Code.GRANT_NOT_SUPPORTED: Entry(
+        Family.REJECTED, 400, "Tokens are given for client credentials alone", "Send grant_type=client_credentials."
+    ),
+    Code.SCOPE_UNKNOWN: Entry(
+        Family.REJECTED, 400, "There is no such scope", "Leave scope out, or send scope=deliver."
+    ),
+    Code.TOO_MANY_TOKEN_REQUESTS: Entry(
+        Family.REJECTED,
+        429,
+        "Too many requests for a token by this client",
+        "Use a token until it ends, or raise server.max_token_requests_per_minute.",
+    ),
 }

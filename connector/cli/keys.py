@@ -82,9 +82,12 @@ def held_in(source: str, checks: Sequence[Check], group: str = "", place: str = 
             joined = group or (here if isinstance(check, AnyOfCheck) else "")
             yield from held_in(source, check.checks, joined, here)
         elif isinstance(check, CheckSection):
-            for secret in check.live_secrets:
-                shown = secret.id[: store_keys.MAX_ID_CHARS]
-                yield Held(source, kind_of(check), group or here, shown, secret.not_before, secret.not_after)
+            for part, secrets in enumerate(check.secret_groups):
+                # Keys of our own never take the place of what proves the sender.
+                of = f"{here}/{part}" if part else group or here
+                for secret in secrets:
+                    shown = secret.id[: store_keys.MAX_ID_CHARS]
+                    yield Held(source, kind_of(check), of, shown, secret.not_before, secret.not_after)
 
 
 def _leaves(checks: Sequence[Check]) -> Iterator[CheckSection]:

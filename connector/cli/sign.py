@@ -14,6 +14,7 @@ from uuid import uuid4
 from connector.codes import Code
 from connector.config.checks import AllOfCheck, AnyOfCheck, Check
 from connector.config.checks.base import CheckSection
+from connector.config.checks.issued_token import IssuedTokenCheck
 from connector.config.checks.shared import BasicCheck, BearerCheck, HeaderCheck, QueryCheck
 from connector.config.checks.signed import SignedCheck
 from connector.errors import Misconfigured
@@ -86,7 +87,7 @@ def _require_shared(check: CheckSection) -> None:
     if isinstance(check, SignedCheck):
         if not check.layout().algorithm.hash_name:
             raise Misconfigured(Code.CONFIG_INVALID, f"only the sender can sign with {check.layout().algorithm}")
-    elif not isinstance(check, HeaderCheck | BearerCheck | BasicCheck | QueryCheck):
+    elif not isinstance(check, HeaderCheck | BearerCheck | BasicCheck | QueryCheck | IssuedTokenCheck):
         kind = type(check).model_fields["check"].annotation
         raise Misconfigured(Code.CONFIG_INVALID, f"`connector send` cannot sign for check = {get_args(kind)[0]!r}")
 
@@ -100,6 +101,10 @@ def _headers_of(check: CheckSection, call: Inbound, now: datetime) -> dict[str, 
         case BasicCheck():
             pair = f"{check.user}:{_first(check.passwords, now).reveal()}".encode()
             return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        case IssuedTokenCheck():
+            # As if it had been fetched a moment ago: the settings hold both sides.
+            token = check.client().issue(_first(check.secrets, now), now, uuid4().hex)
+            return {"Authorization": f"Bearer {token}"}
         case SignedCheck():
             return signed_headers(check.layout(), _first(check.secrets, now), call, now)
         case _:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 from pydantic.config import JsonDict
 
 from connector.config.account import AccountSettings
-from connector.config.checks import Check, can_pass_together, key_addresses, needs_url
+from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.generic import GenericSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
@@ -34,6 +34,13 @@ class ServerSettings(Section):
     threads: int = Field(16, ge=1, le=256, description="Deliveries that are handled at the same time.")
     max_body_bytes: int = Field(
         262_144, ge=1024, le=10_485_760, description="Larger deliveries are answered 413, in bytes."
+    )
+    max_token_requests_per_minute: int = Field(
+        600,
+        ge=1,
+        le=1_000_000,
+        description="Requests for a token (`/oauth/token`) with the same client id; more are answered 429, per web "
+        "process.",
     )
 
 
@@ -236,6 +243,21 @@ class Config(Section):
                     f"sources.{name}: a check reads keys over http, which is for rehearsals alone: write https://, or "
                     "set outbound.rehearsal"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _issues_each_client_tokens_for_one_source(self) -> Self:
+        clients: dict[str, str] = {}
+        audiences: dict[str, str] = {}
+        for name, source in self.sources.items():
+            for one in token_clients(source.verify):
+                if one.client_id in clients:
+                    raise ValueError(
+                        f"sources.{name}: client_id is that of another check, in sources.{clients[one.client_id]}"
+                    )
+                if audiences.setdefault(one.audience, name) != name:
+                    raise ValueError(f"sources.{name}: audience is that of sources.{audiences[one.audience]}")
+                clients[one.client_id] = name
         return self
 
     def describe(self) -> dict[str, Any]:

@@ -68,6 +68,8 @@ ACTIONS: Final[dict[str, str]] = {
     "delivery_answered": "a verified delivery asks for nothing, and was answered; `reason`: ping or other",
     "delivery_refused": "a delivery was answered with an error; `code` says why",
     "delivery_failed": "a defect while taking in a delivery; it was answered 500 and nothing was stored",
+    "token_granted": "a client showed its secret and was given a token for its source",
+    "token_refused": "a request for a token was refused; `code` says why, which the client is not always told",
     "subscription_confirmed": "a sender asked us to confirm that we want its deliveries, and we did",
     "keys_not_fetched": "a sender's published keys could not be fetched; an older copy serves if there is one",
     "delivery_missed": "the source lists an open task that no delivery brought; it is taken in as if one had",

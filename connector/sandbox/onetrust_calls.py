@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connector.sandbox.faults import Switch
 from connector.sandbox.onetrust_state import iso
-from connector.sandbox.onetrust_template import default_template, render
+from connector.sandbox.onetrust_template import default_template, render, unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,9 @@ KNOBS: Final[dict[str, Switch]] = {
     ),
     "out_of_order": Switch("Several callbacks fired together go out in reverse order."),
     "dead_letter": Switch("The call is parked, not sent, until dead letters are replayed."),
-    "unescaped_quote": Switch("A value holds a quotation mark, so the body is no valid JSON."),
+    "unescaped_quote": Switch(
+        "A value holds a quotation mark that the template does not escape, so the body is no valid JSON."
+    ),
     "unrendered_placeholder": Switch(
         "A placeholder is left unrendered. Value: the identifier, default email.", "email"
     ),
@@ -72,7 +74,6 @@ class Event:
             "requestQueueId": self.request.queue_id,
             "subTaskId": self.subtask.id,
             "requestTypes": self.request.request_types,
-            "subjectTypes": self.request.subject_types,
             "countryCode": self.request.country_code,
             "deadline": iso(self.request.deadline),
             "testRequest": self.request.test_request,
@@ -88,6 +89,8 @@ def calls_for(event: Event, template: str | None, labels: Iterable[str], knobs: 
     event_id = str(uuid.uuid4())
     everything = event.identifiers()
     text = template or default_template(dict.fromkeys([*labels, *everything]))
+    if "unescaped_quote" in knobs:
+        text = unescaped(text)
 
     def call(identifiers: Mapping[str, str], kind: str, own_id: str = event_id) -> Call:
         body = _bent(render(text, event.data(own_id, _spoiled(identifiers, knobs))), knobs)

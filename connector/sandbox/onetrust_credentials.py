@@ -11,6 +11,7 @@ import hmac
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from urllib.parse import quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,12 +85,16 @@ class Hmac:
 
 @dataclass(slots=True)
 class OAuth2:
-    """Client credentials: fetches a token from `token_url` and sends it as a bearer token until it expires."""
+    """Client credentials: fetches a token from `token_url` and sends it as a bearer token until it expires.
+
+    `in_header`: the client shows its secret in Basic, with escapes (RFC 6749 section 2.3.1), and not in the form.
+    """
 
     token_url: str
     client_id: str
     client_secret: str
     scope: str = ""
+    in_header: bool = False
     _token: str = field(default="", repr=False)
     _expires_at: float = field(default=0.0, repr=False)
     _lock: Any = field(default_factory=threading.Lock, repr=False)
@@ -103,10 +108,11 @@ class OAuth2:
             return {"Authorization": f"Bearer {self._token}"}
 
     def _fetch(self, now: float, session: requests.Session) -> None:
-        form = {"grant_type": "client_credentials", "client_id": self.client_id, "client_secret": self.client_secret}
-        if self.scope:
-            form["scope"] = self.scope
-        response = session.post(self.token_url, data=form, timeout=10, allow_redirects=False)
+        form = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
+        pair = (quote_plus(self.client_id), quote_plus(self.client_secret)) if self.in_header else None
+        if pair is None:
+            form |= {"client_id": self.client_id, "client_secret": self.client_secret}
+        response = session.post(self.token_url, data=form, auth=pair, timeout=10, allow_redirects=False)
         response.raise_for_status()
         body = response.json()
         self._token = str(body["access_token"])
@@ -123,7 +129,7 @@ KINDS: Final[dict[str, Callable[..., Credential]]] = {
 }
 
 
-def build(kind: str, **settings: str) -> Credential:
+def build(kind: str, **settings: Any) -> Credential:
     """Make a credential from plain settings; `ValueError` names what is wrong."""
     if kind not in KINDS:
         raise ValueError(f"no credential kind {kind!r}; there are: {sorted(KINDS)}")

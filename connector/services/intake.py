@@ -87,17 +87,18 @@ def verify(site: Site, source: SourceWork, inbound: Inbound, now: datetime) -> V
     except Rejected as error:
         if error.secret_id:
             # Whoever rotates a secret has to see that the old one still arrives after its end.
-            _note_use(site, source, error.secret_id, now)
+            note_use(site, source.name, error.secret_id, now)
         raise
     for secret_id in verified.secret_ids:
-        _note_use(site, source, secret_id, now)
+        note_use(site, source.name, secret_id, now)
     return verified
 
 
-def _note_use(site: Site, source: SourceWork, secret_id: str, now: datetime) -> None:
-    if site.key_uses.is_due(source.name, secret_id, now):
+def note_use(site: Site, source: str, secret_id: str, now: datetime) -> None:
+    """Write down that a secret of a source was used, once a minute; `Temporary` if the store cannot be written."""
+    if site.key_uses.is_due(source, secret_id, now):
         with site.database.write() as connection:
-            keys.note_use(connection, source.name, secret_id[: keys.MAX_ID_CHARS], now)
+            keys.note_use(connection, source, secret_id[: keys.MAX_ID_CHARS], now)
 
 
 def _confirm(site: Site, source: SourceWork, verified: Verified, url: Private) -> Accepted:

@@ -54,9 +54,11 @@ class DeliveryLimit:
 
     Args:
         per_minute: by source.
+        code: what more of them are refused with.
     """
 
-    def __init__(self, per_minute: Mapping[str, int], clock: Clock) -> None:
+    def __init__(self, per_minute: Mapping[str, int], clock: Clock, code: Code = Code.TOO_MANY_DELIVERIES) -> None:
+        self._code = code
         self._ticks = _Milliseconds(clock)
         self._buckets = {
             name: StateBucket([Rate(limit, Duration.MINUTE)], clock=self._ticks) for name, limit in per_minute.items()
@@ -65,7 +67,7 @@ class DeliveryLimit:
     def check(self, source: str) -> None:
         """Count a delivery, or raise `Rejected` with 429."""
         if not self._buckets[source].put(Delivery(source, self._ticks.now())):
-            raise Rejected(Code.TOO_MANY_DELIVERIES)
+            raise Rejected(self._code)
 
 
 class _Milliseconds(AbstractClock):

@@ -14,7 +14,7 @@ from typing import Final
 from connector.clock import Clock, SystemClock
 from connector.codes import Code
 from connector.config import Config, load
-from connector.config.checks import key_addresses, media_types, verifier_of
+from connector.config.checks import key_addresses, media_types, token_clients, verifier_of
 from connector.config.models import SourceSettings
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
@@ -31,12 +31,14 @@ from connector.private import Private
 from connector.published import PublishedDocuments
 from connector.services.map import plain
 from connector.services.site import Budgets, Scope, Site, SourceWork, wake_nobody
+from connector.services.tokens import Holder
 from connector.sources.onetrust.parse import OneTrustSource
 from connector.sources.registry import PLATFORMS
 from connector.stops import stopper
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.jobs import Wake
+from connector.web import tokens
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work
 from connector.wiring.platforms import backstop_of, onetrust_api, read_back, reporter
@@ -141,7 +143,15 @@ def _confirm(http: Guarded, url: Private) -> None:
 def web_app(config: Config, site: Site) -> Flask:
     """Build the receiver."""
     limits = {name: one.max_deliveries_per_minute for name, one in config.sources.items()}
-    return create_app(site, config.server.max_body_bytes, limits)
+    clients = {
+        client.client_id: Holder(name, client)
+        for name, one in config.sources.items()
+        if one.enabled
+        for client in token_clients(one.verify)
+    }
+    app = create_app(site, config.server.max_body_bytes, limits)
+    tokens.install(app, site, clients, config.server.max_token_requests_per_minute)
+    return app
 
 
 def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:

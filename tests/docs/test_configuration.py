@@ -48,6 +48,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         '[[sources.NAME.verify]] check = "jws"',
         "[[sources.NAME.verify.keys_headers]]",
         "[[sources.NAME.verify.body_members]]",
+        '[[sources.NAME.verify]] check = "issued-token"',
         '[[sources.NAME.verify]] check = "nacl-combined"',
         "[[sources.NAME.verify.agents]]",
         '[[sources.NAME.verify]] check = "http-message-signature"',

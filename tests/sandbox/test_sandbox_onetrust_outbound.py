@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from connector.sandbox.onetrust_credentials import Basic, Bearer, Hmac, OAuth2, StaticHeader, build
-from connector.sandbox.onetrust_template import default_template, render
+from connector.sandbox.onetrust_template import published_template, render, unescaped
 from connector.sandbox.serve import serve
 from connector.sandbox.server import LoopbackServer
 
@@ -33,10 +33,43 @@ def test_the_template_fills_in_and_leaves_what_is_missing_empty():
     assert render(text, data) == 'x|x||1|true|p, q|p", "q|p-q|$a'
 
 
-def test_the_default_template_escapes_nothing():
-    assert 'say "hi"' in render(
-        default_template(["email"]), {"event": {"payload": {"identifiers": {"email": 'say "hi"'}}}}
-    )
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("(a.z)!'none'", "none"),
+        ("((a.z)!'')?json_string", ""),
+        ("((a.q)!'')?json_string", 'say \\"hi\\" \\\\ é'),
+        ("a.q", 'say "hi" \\ é'),
+        ("(a.t?c)!", "true"),
+        ("(a.z?c)!", ""),
+        ("((a.l?join(', '))!'')?json_string", "p, q"),
+        ("((a.z?join(','))!'')?json_string", ""),
+        ('( a . l ) ! "it\'s"', "p, q"),
+        ("a['c d']", "1"),
+        ("a.b['deeper']", ""),
+    ],
+)
+def test_the_template_knows_the_expressions_that_are_published(expression, text):
+    data = {"a": {"b": "x", "c d": 1, "t": True, "l": ["p", "q"], "q": 'say "hi" \\ é'}}
+    assert render(f"${{{expression}}}", data) == text
+
+
+@pytest.mark.parametrize(
+    "expression", ["a?upper_case", "a?join", "a?join(1)", "(a", "a b", "a[0]", "1 + 1", "a.", "?c"]
+)
+def test_what_the_template_does_not_know_is_said(expression):
+    with pytest.raises(ValueError, match="does not know this expression"):
+        render(f"${{{expression}}}", {"a": "x"})
+
+
+def test_the_published_template_escapes_what_people_write_and_leaves_out_the_event_id():
+    said = {"identifiers": {"email": 'say "hi"'}, "subTaskId": "s1", "requestTypes": ['Delete "all"', "Access"]}
+    rendered = json.loads(render(published_template(["email"]), {"event": {"eventId": "e1", "payload": said}}))
+    assert rendered["identifiers"] == {"email": 'say "hi"'}
+    assert rendered["requestTypes"] == 'Delete "all",Access'
+    assert "eventId" not in rendered
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(render(unescaped(published_template(["email"])), {"event": {"payload": said}}))
 
 
 def test_the_default_body_is_the_published_contract(fire, receiver, request_):
@@ -51,11 +84,10 @@ def test_the_default_body_is_the_published_contract(fire, receiver, request_):
         "requestQueueRefId": request_.ref_id,
         "requestQueueId": request_.queue_id,
         "subTaskId": request_.subtask_id,
-        "requestTypes": ["Data Deletion"],
-        "subjectTypes": ["Customer"],
+        "requestTypes": "Data Deletion",
         "countryCode": "DE",
         "deadline": "2026-10-21T14:13:20.000Z",
-        "testRequest": False,
+        "testRequest": "false",
         "identifiers": {"email": "ana@example.com", "Loyalty ID": "00481516"},
     }
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from connector.config.checks.base import CheckSection, ConditionSection
 from connector.config.checks.conditions import AddressCondition, ClientCertificateCondition
+from connector.config.checks.issued_token import IssuedTokenCheck
 from connector.config.checks.jws import JwsCheck
 from connector.config.checks.message_signature import MessageSignatureCheck
 from connector.config.checks.nacl_combined import NaclCombinedCheck
@@ -21,6 +22,7 @@ from connector.model import KeyAddress
 from connector.ports import Documents, Verifier
 from connector.private import Secret
 from connector.verify.combine import AllOf, AnyOf
+from connector.verify.token.issued import TokenClient
 
 
 def can_pass_together(checks: tuple[Check, ...]) -> tuple[Check, ...]:
@@ -66,6 +68,10 @@ class AllOfCheck(CheckSection):
     def live_secrets(self) -> Iterator[Secret]:
         yield from live_secrets(self.checks)
 
+    @property
+    def token_clients(self) -> tuple[TokenClient, ...]:
+        return token_clients(self.checks)
+
     def verifier(self, documents: Documents) -> Verifier:
         return verifier_of(self.checks, documents)
 
@@ -93,6 +99,7 @@ Check: TypeAlias = Annotated[
     | SchemeCheck
     | SignatureCheck
     | JwsCheck
+    | IssuedTokenCheck
     | NaclCombinedCheck
     | MessageSignatureCheck
     | SignedRequestCheck
@@ -140,3 +147,8 @@ def live_secrets(checks: Sequence[Check]) -> Iterator[Secret]:
     for one in checks:
         if isinstance(one, CheckSection):
             yield from one.live_secrets
+
+
+def token_clients(checks: Sequence[Check]) -> tuple[TokenClient, ...]:
+    """Return who may fetch tokens from us that pass these checks."""
+    return tuple(client for one in checks if isinstance(one, CheckSection) for client in one.token_clients)

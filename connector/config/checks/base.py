@@ -16,6 +16,7 @@ from connector.errors import Misconfigured, Temporary
 from connector.model import Document, KeyAddress
 from connector.ports import Condition, Documents, Verifier
 from connector.private import Secret
+from connector.verify.token.issued import TokenClient
 
 _LIVE = Field(
     min_length=1,
@@ -63,6 +64,16 @@ class CheckSection(Section):
         """All configured secrets and keys, for the report of keys."""
         for name in ("secrets", "passwords", "keys"):
             yield from getattr(self, name, ())
+
+    @property
+    def secret_groups(self) -> tuple[tuple[Secret, ...], ...]:
+        """The same, those together that may take each other's place; what proves the sender comes first."""
+        return (tuple(self.live_secrets),)
+
+    @property
+    def token_clients(self) -> tuple[TokenClient, ...]:
+        """Who may fetch tokens from us that pass this check."""
+        return ()
 
     @abstractmethod
     def verifier(self, documents: Documents) -> Verifier:

@@ -109,6 +109,28 @@ def test_keys_that_the_sender_publishes_are_listed_as_such(run: Run, used: Note)
     assert (line["secret_id"], line["standing"], line["advice"]) == ("keys.example.com#2026-1", "published", "in use")
 
 
+def test_the_keys_that_we_sign_tokens_with_take_no_place_of_the_clients_secret(
+    run: Run, used: Note, tmp_path: Path
+) -> None:
+    """Both are in every token; a change of one must not look like a change of the other."""
+    for name in ("client-2", "client-1", "signing-2", "signing-1"):
+        (tmp_path / name).write_text(f"canary-{name}-of-a-length-that-is-enough", encoding="utf-8")
+    secrets, keys_ = (
+        ", ".join(f'"file:{tmp_path}/{kind}-{number}"' for number in (2, 1)) for kind in ("client", "signing")
+    )
+    check = f'{{check="issued-token", client_id="c", audience="a", secrets=[{secrets}], signing_keys=[{keys_}]}}'
+    used("onetrust", f"file:{tmp_path}/client-1", 1)
+    used("onetrust", f"file:{tmp_path}/signing-1", 20)
+    used("onetrust", f"file:{tmp_path}/signing-2", 0)
+    said = json.loads(run("keys", "report", "--json", settings=(f"sources.onetrust.verify=[{check}]",)).out)
+    assert [(Path(one["secret_id"]).name, one["check"], one["advice"]) for one in said] == [
+        ("client-2", "issued-token", "never used: the sender has not changed yet"),
+        ("client-1", "issued-token", "still used: the sender has not changed yet"),
+        ("signing-2", "issued-token", "in use"),
+        ("signing-1", "issued-token", f"no longer used since {NOW - timedelta(days=20):%Y-%m-%d}: can be removed"),
+    ]
+
+
 def test_a_store_without_its_schema_is_told_how_to_mend(run: Run) -> None:
     done = run("keys", "report")
     assert done.status == 2

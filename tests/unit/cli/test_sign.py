@@ -14,6 +14,7 @@ from connector.cli.sign import headers_for, query_for
 from connector.config.checks import AllOfCheck, AnyOfCheck, Check, verifier_of
 from connector.config.checks.base import NothingPublished
 from connector.config.checks.conditions import AddressCondition
+from connector.config.checks.issued_token import IssuedTokenCheck
 from connector.config.checks.shared import BasicCheck, BearerCheck, HeaderCheck, QueryCheck
 from connector.config.checks.signed import SchemeCheck, SignatureCheck
 from connector.errors import Misconfigured, Rejected
@@ -72,6 +73,14 @@ SHARED: list[Any] = [
     BasicCheck.model_construct(check="basic", user="Zoë", passwords=live()),
     QueryCheck.model_construct(check="query", name="the token", secrets=live("50% & more = ünsafe +text")),
 ]
+ISSUED: Any = IssuedTokenCheck.model_construct(
+    check="issued-token",
+    client_id="c",
+    audience="a",
+    secrets=live(),
+    signing_keys=(Secret("k" * 32, "env:KEY"),),
+    lifetime_s=600,
+)
 SCHEMES: list[Any] = [scheme(name) for name in PRESETS if name not in PUBLIC_KEY_SCHEMES]
 CHECKS = [*SHARED, *SIGNATURES, *LAID_OUT, *SCHEMES]
 
@@ -99,6 +108,13 @@ def test_the_receiver_accepts_what_is_signed_for_it(check: Check) -> None:
         call = called((check,), body)
         assert judged((check,), call).secret_id == "env:NEW"
         assert call.values("Content-Type") == ("application/json",)
+
+
+def test_a_token_of_our_own_is_made_as_if_it_had_been_fetched() -> None:
+    call = called((ISSUED,))
+    assert judged((ISSUED,), call).secret_ids == ("env:NEW", "env:KEY")
+    with pytest.raises(Rejected):
+        judged((ISSUED,), call, NOW + timedelta(seconds=661))
 
 
 @pytest.mark.parametrize("check", [*SIGNATURES, *LAID_OUT, *SCHEMES], ids=said)

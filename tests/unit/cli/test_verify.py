@@ -14,7 +14,9 @@ import pytest
 
 from connector.cli import verify as command
 from connector.cli.saved import read_time
+from connector.private import Secret
 from connector.sandbox.defaults import WEBHOOK_SECRET
+from connector.verify.token.issued import TokenClient
 from tests.support.documents import PublishedDocuments
 from tests.unit.cli.conftest import Ended, Run
 
@@ -233,3 +235,24 @@ class TestPublishedKeys:
         assert "key_unknown" in done.out
         assert {one.url for one in documents.fetched} == {"https://keys.example.com/jwks.json"}
         assert len(given) == 2
+
+
+def test_a_token_that_we_issued_is_judged_by_its_own_check(judge: Judge, tmp_path: Path) -> None:
+    for name in ("client", "other", "signing"):
+        (tmp_path / name).write_text(f"canary-{name}-of-a-length-that-is-enough", encoding="utf-8")
+
+    def check(secret: str) -> tuple[str, ...]:
+        written = f'secrets=["file:{tmp_path}/{secret}"], signing_keys=["file:{tmp_path}/signing"]'
+        return (f'sources.onetrust.verify=[{{check="issued-token", client_id="c", audience="a", {written}}}]',)
+
+    client = TokenClient(
+        "c", "a", *((Secret((tmp_path / one).read_text(encoding="utf-8"), one),) for one in ("client", "signing"))
+    )
+    token = client.issue(client.secrets[0], datetime.fromtimestamp(int(AT), UTC), "t1")
+    headers = f"Content-Type: application/json\nAuthorization: Bearer {token}"
+    done = judge(headers=headers, settings=check("client"))
+    assert (done.status, "issued-token: passes" in done.out, "/client" in done.out) == (0, True, True)
+    refused = judge(headers=headers, settings=check("other"))
+    assert (refused.status, "issued-token: refused (credential_wrong)" in refused.out) == (1, True)
+    assert token not in done.out + refused.out
+    assert "canary" not in done.out + refused.out

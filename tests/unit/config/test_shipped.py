@@ -37,7 +37,12 @@ def example(*overrides: str, text: str = "", folder: Path | None = None) -> Conf
     if folder is not None:
         file = folder / "example.toml"
         file.write_text(text, encoding="utf-8")
-    return load(file, {**MADE_UP, "GATEWAY_SIGNING_SECRET": "made-up-gateway-secret"}, overrides, PLATFORMS)
+    in_comments = {
+        "GATEWAY_SIGNING_SECRET": "made-up-gateway-secret",
+        "ONETRUST_OAUTH_SECRET": "made-up-secret-of-a-client",
+        "CONNECTOR_TOKEN_KEY": "made-up-key-of-thirty-two-bytes-or-more",
+    }
+    return load(file, MADE_UP | in_comments, overrides, PLATFORMS)
 
 
 def texts(value: Any) -> list[str]:
@@ -111,7 +116,7 @@ def test_the_blocks_that_the_example_offers_in_comments_are_valid_too(tmp_path: 
     )
     config = example(text=opened, folder=tmp_path)
     source = config.sources["onetrust"]
-    assert [one.check for one in source.verify] == ["header", "signature"]
+    assert [one.check for one in source.verify] == ["header", "issued-token", "signature"]
     assert source.report.resolutions.rejected.endswith("2")
 
 
