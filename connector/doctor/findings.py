@@ -92,7 +92,9 @@ KINDS: Final[dict[str, Kind]] = {
     "lytics_permission_missing": _fault("the token lacks a permission", "give it Entity: Delete; see docs/lytics.md"),
     "lytics_account_unknown": _fault("the account is not known, or not to this token", "check account_id"),
     "deletion_api_fine": _fine("the account answers the configured deletion API"),
-    "deletion_api_other": _fault("the account does not answer the configured deletion API", "set the other one"),
+    "deletion_api_other": _fault(
+        "the account does not answer the configured deletion API", "set deletion_api to the other one"
+    ),
     "deletion_api_none": _fault("the account answers neither deletion API", "ask Lytics' support which it has"),
     "deletion_api_untold": _untold("which deletion API the account answers cannot be told", "send one test request"),
     "schema_fine": _fine("every mapped field is an identity of the account"),
