@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from connector.errors import ConnectorError
+
 
 class Level(StrEnum):
     """How bad a finding is."""
@@ -160,3 +162,8 @@ class Finding:
     @property
     def kind(self) -> Kind:
         return KINDS[self.id]
+
+
+def told(error: ConnectorError) -> str:
+    """Return what an error of ours says; a vendor's own words are in none."""
+    return f"{error.code}: {error.detail}" if error.detail else error.code

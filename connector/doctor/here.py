@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from connector.config import Config
 from connector.config.checks import AllOfCheck, Check
 from connector.config.checks.base import CheckSection
-from connector.doctor.findings import Finding
+from connector.doctor.findings import Finding, told
 from connector.errors import Misconfigured, Temporary
 from connector.outbound import is_loopback
 from connector.private import Secret
@@ -103,10 +103,10 @@ def store(database: Database, now: datetime) -> Iterator[Finding]:
             due = checkup.deadlines(connection, now)
             alike = checkup.refused_alike(connection, now)
     except Temporary as error:
-        yield Finding("store_unreachable", found=error.code)
+        yield Finding("store_unreachable", found=told(error))
         return
     except Misconfigured as error:
-        yield Finding("store_outdated", found=error.detail or error.code)
+        yield Finding("store_outdated", found=told(error))
         return
     yield Finding("store_fine")
     if due.late:

@@ -9,7 +9,7 @@ from typing import Final
 from connector.clock import Clock
 from connector.codes import Code
 from connector.config.account import AccountSettings
-from connector.doctor.findings import Finding
+from connector.doctor.findings import Finding, told
 from connector.doctor.watch import Watched
 from connector.errors import ConnectorError
 from connector.lytics.account import Account, DeletionApiName
@@ -68,10 +68,10 @@ def _refusal(name: str, error: ConnectorError) -> Finding:
     if error.code is Code.REMOTE_NAME_UNKNOWN:
         return Finding("lytics_account_unknown", name)
     if error.code in (Code.REMOTE_ANSWER_UNREADABLE, Code.REMOTE_REFUSED):
-        return Finding("lytics_not_itself", name, error.code)
+        return Finding("lytics_not_itself", name, told(error))
     if error.code in (Code.REMOTE_FAULT, Code.REMOTE_RATE_LIMITED):
-        return Finding("lytics_troubled", name, error.code)
-    return Finding("lytics_unreachable", name, error.code)
+        return Finding("lytics_troubled", name, told(error))
+    return Finding("lytics_unreachable", name, told(error))
 
 
 def _api(name: str, wanted: DeletionApiName, answers: dict[DeletionApiName, bool | None]) -> Finding:
@@ -92,7 +92,7 @@ def _schema(name: str, opened: Account, mapped: Collection[tuple[str, str]]) -> 
     try:
         wrong = find_wrong(opened, mapped)
     except ConnectorError as error:
-        yield Finding("schema_untold", name, error.code)
+        yield Finding("schema_untold", name, told(error))
         return
     for one in wrong:
         yield Finding(_WORDS[one.fault], name, f"{one.table}.{one.field}" if one.field else one.table)

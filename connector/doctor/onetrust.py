@@ -11,7 +11,7 @@ from connector.clock import Clock
 from connector.codes import Code
 from connector.config.models import SourceSettings
 from connector.config.onetrust import ReportSettings
-from connector.doctor.findings import Finding
+from connector.doctor.findings import Finding, told
 from connector.doctor.watch import Watched
 from connector.errors import ConnectorError, Misconfigured, Refused
 from connector.outbound import Answer, json_of
@@ -59,10 +59,10 @@ def _no_token(name: str, error: ConnectorError) -> Finding:
 
 def _trouble(name: str, error: ConnectorError) -> Finding:
     if error.code in (Code.REMOTE_ANSWER_UNREADABLE, Code.REMOTE_NAME_UNKNOWN, Code.REMOTE_REFUSED):
-        return Finding("onetrust_not_itself", name, error.code)
+        return Finding("onetrust_not_itself", name, told(error))
     if error.code in (Code.REMOTE_FAULT, Code.REMOTE_RATE_LIMITED):
-        return Finding("onetrust_troubled", name, error.code)
-    return Finding("onetrust_unreachable", name, error.code)
+        return Finding("onetrust_troubled", name, told(error))
+    return Finding("onetrust_unreachable", name, told(error))
 
 
 def _clock(name: str, http: Watched) -> Iterator[Finding]:
@@ -73,8 +73,8 @@ def _clock(name: str, http: Watched) -> Iterator[Finding]:
 def _scopes(name: str, answer: Answer | None) -> Finding:
     """Read the scopes that the answer to a token's request names, under either of its two spellings."""
     body = json_of(answer) if answer is not None else {}
-    told = next((body[key] for key in ("ot-scopes", "ot_scopes") if isinstance(body.get(key), str)), "")
-    scopes = set(_SCOPE.findall(told))
+    named = next((body[key] for key in ("ot-scopes", "ot_scopes") if isinstance(body.get(key), str)), "")
+    scopes = set(_SCOPE.findall(named))
     if not scopes:
         return Finding("onetrust_scopes_untold", name)
     missing = [" or ".join(sorted(one)) for one in _NEEDED if scopes.isdisjoint(one)]
@@ -96,7 +96,7 @@ def _read(name: str, settings: SourceSettings, api: OneTrustApi, clock: Clock) -
     try:
         listed, _ = api.filtered_subtasks(filters, 0)
     except (Misconfigured, Refused) as error:
-        yield Finding("onetrust_read_refused", name, error.code)
+        yield Finding("onetrust_read_refused", name, told(error))
         return
     except ConnectorError as error:
         yield _trouble(name, error)
@@ -113,7 +113,7 @@ def _resolutions(name: str, report: ReportSettings, api: OneTrustApi) -> Iterato
     try:
         faults = OneTrustResolutions(api, configured).faults()
     except ConnectorError as error:
-        yield Finding("resolutions_untold", name, error.code)
+        yield Finding("resolutions_untold", name, told(error))
         return
     for setting, fault in faults.items():
         yield Finding("resolution_unknown", name, f"resolutions.{setting}: {fault}")

@@ -239,6 +239,18 @@ def test_two_faults_in_different_places_are_both_named(house: House) -> None:
     assert house.faults() == {"schema_lacks_field": "fail", "onetrust_credential_refused": "fail"}
 
 
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [("https://localhost:{port}", "no secure connection"), ("http://127.0.0.1:{closed}", "no connection")],
+)
+def test_why_nothing_answers_is_told_as_far_as_it_shows(house: House, address: str, found: str) -> None:
+    port = house.lytics.url.rpartition(":")[2]
+    house.settings[f"{ACCOUNT}.base_url"] = json.dumps(address.format(port=port, closed=closed_port()))
+    (one,) = (one for one in house.findings() if one["level"] != "ok")
+    assert one["id"] == "lytics_unreachable"
+    assert one["found"].startswith(f"remote_unreachable: {found}")
+
+
 def test_a_configuration_that_cannot_be_used_is_named_line_by_line(house: House) -> None:
     house.settings |= {"server.port": "99999999", "accounts.main.tokn": '"canary-value"'}
     done = house.examine("--json")
