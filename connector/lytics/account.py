@@ -52,7 +52,7 @@ class Account:
 
         Raises:
             Misconfigured: the token or the account id is refused.
-            Temporary: Lytics cannot be reached.
+            Temporary: Lytics cannot be reached, or what answers is not Lytics.
         """
         return {name: _answers(self.client, name) for name in DeletionApiName}
 
@@ -90,7 +90,8 @@ def _answers(client: LyticsClient, name: DeletionApiName) -> bool | None:
     delete = name is DeletionApiName.IDENTITY_DELETE
     path = ("delete", "status") if delete else ("deletestatus", "list")
     try:
-        client.call(Purpose.FOLLOW, "GET", "identity", *path)
+        # A login page in between answers everything with a success, and nothing with an object.
+        object_of(client.call(Purpose.FOLLOW, "GET", "identity", *path))
     except Misconfigured as error:
         if error.code is Code.DELETION_API_NOT_ANSWERED:
             return False

@@ -23,16 +23,16 @@ _PERIODS_S: Final = {"minute": 60.0, "hour": 3600.0}
 # TLS faults that only a handshake has. Others may come after the request was sent, and count as unknown.
 _HANDSHAKE: Final = re.compile("CERTIFICATE_VERIFY|HANDSHAKE_FAIL|PROTOCOL_VERSION|UNSUPPORTED_PROTO|WRONG_VERSION")
 
-# A certificate for another name is found out before the request is sent.
-_BEFORE: Final = (NewConnectionError, ConnectTimeoutError, requests.exceptions.ConnectTimeout, CertificateError)
+_BEFORE: Final = (NewConnectionError, ConnectTimeoutError, requests.exceptions.ConnectTimeout)
+_NOT_SECURE: Final = "no secure connection, for its certificate or its TLS"
 
 
 def translated(error: Exception) -> Temporary | Misconfigured:
     """Return the error to raise instead of a library's, whose text may hold the URL and with it a person."""
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
         return Misconfigured(Code.CONFIG_INVALID, "an address or a header cannot be sent")
-    if _never_sent(error):
-        return Temporary(Code.REMOTE_UNREACHABLE, "no connection; nothing was sent")
+    if (what := _never_sent(error)) is not None:
+        return Temporary(Code.REMOTE_UNREACHABLE, f"{what}; nothing was sent")
     return Temporary(Code.REMOTE_UNREACHABLE, "the connection ended before the answer", outcome_unknown=True)
 
 
@@ -50,18 +50,21 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     return min(max(wait, 0.0), _MAX_WAIT_S)
 
 
-def _never_sent(error: BaseException) -> bool:
-    """Say whether the call failed before anything of it can have reached the server."""
+def _never_sent(error: BaseException) -> str | None:
+    """Say what failed before anything of the call can have reached the server; None if some of it may have."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
         if not isinstance(one := waiting.pop(), BaseException) or one in seen:
             continue
+        # A certificate for another name is found out before the request is sent.
+        if isinstance(one, CertificateError):
+            return _NOT_SECURE
         if isinstance(one, _BEFORE):
-            return True
+            return "no connection"
         reason = getattr(one, "reason", None)
         if isinstance(one, ssl.SSLError) and _HANDSHAKE.search(str(reason)):
-            return True
+            return _NOT_SECURE
         seen.append(one)
         waiting += [*one.args, reason, one.__cause__]
-    return False
+    return None

@@ -8,6 +8,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
 from werkzeug.exceptions import HTTPException
@@ -42,7 +43,9 @@ TRANSPORT_SWITCHES: Final[dict[str, Switch]] = {
         "Does the work; the answer comes byte by byte. Value: seconds between two bytes, default 0.2.", 0.2
     ),
     "clock_off": Switch(
-        "This fake's clock is wrong while it is on. Value: seconds, default 3600; below 0 it is behind.", 3600.0
+        "This fake's clock is wrong while it is on, and so is the header Date. Value: seconds, default 3600; below 0 "
+        "it is behind.",
+        3600.0,
     ),
 }
 
@@ -152,6 +155,8 @@ class Fake(LoopbackServer, ABC):
             response = answer(500, {"sandbox_defect": traceback.format_exc()})
         finally:
             request.close()
+        # Every answer tells the time, as those of real servers do; RFC 9110 §6.6.1.
+        response.headers["Date"] = formatdate(self.now(), usegmt=True)
         return response(environ, start_response)
 
     def _dispatch(self, request: Request) -> Response:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 APIS: Final = ("identity-delete", "identity-queue")
 SWITCHES: Final[dict[str, Switch]] = TRANSPORT_SWITCHES | {
     "token_expired": Switch("Every token is answered 401 `Expired Token`, in the v1 shape."),
+    "address_refused": Switch("The account's list of addresses does not hold the caller's: 401, whatever the token."),
     "forbidden": Switch("Answers 403 FORBIDDEN-026: on deletion calls, or on the operation named."),
     "refuse_in_values": Switch("identity-queue: a token without permission gives a 202 with every value in `errors`."),
     "identity_delete_off": Switch(
@@ -81,6 +82,9 @@ SWITCHES: Final[dict[str, Switch]] = TRANSPORT_SWITCHES | {
         "identity-queue: a person who came back gets the old, completed id; nothing is deleted."
     ),
     "idconfig_set": Switch("`/idconfig` answers 200 instead of the usual 404."),
+    "table_unknown": Switch("The schema lacks every table."),
+    "field_unknown": Switch("The schema lacks a field. Value: which, default email.", "email"),
+    "field_no_identity": Switch("A field of the schema is no identity. Value: which, default email.", "email"),
 }
 
 
@@ -167,7 +171,8 @@ class FakeLytics(Fake):
         token = request.headers.get("Authorization", "")
         if token == LYTICS_EXPIRED_TOKEN or self.faults.take("token_expired", operation):
             return answer(401, {"message": "Expired Token", "status": 401})
-        if token not in {self.token, LYTICS_READ_ONLY_TOKEN}:
+        known = token in {self.token, LYTICS_READ_ONLY_TOKEN}
+        if not known or self.faults.take("address_refused", operation):
             return answer(401, {"message": "Not authorized", "status": 401})
         wanted = request.args.get("account_id")
         if self.account_id is not None and wanted not in {None, self.account_id}:

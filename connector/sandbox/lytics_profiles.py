@@ -57,32 +57,37 @@ class ProfileApi(Api):
         return {"entity": {"_id": profile.id, **profile.fields}, "keys": keys, "fragments": [fragment]}
 
     def schema_fields(self, _request: Request, table: str) -> Response:
-        self._require_schema(table)
-        return v2(200, [_field(name, is_id) for name, is_id in self.world.schema[table].items()])
+        return v2(200, [_field(name, is_id) for name, is_id in self._schema_of(table, "schema_fields").items()])
 
     def schema_field(self, _request: Request, table: str, name: str) -> Response:
-        self._require_schema(table)
-        if name not in self.world.schema[table]:
+        known = self._schema_of(table, "schema_field")
+        if name not in known:
             raise Refused(404, "field not found")
-        return v2(200, _field(name, self.world.schema[table][name]))
+        return v2(200, _field(name, known[name]))
 
     def schema_fieldnames(self, _request: Request, table: str) -> Response:
-        self._require_schema(table)
-        return v2(200, list(self.world.schema[table]))
+        return v2(200, list(self._schema_of(table, "schema_fieldnames")))
 
     def schema_rank(self, _request: Request, table: str) -> Response:
-        self._require_schema(table)
-        return v2(200, {"fields": [name for name, is_id in self.world.schema[table].items() if is_id]})
+        known = self._schema_of(table, "schema_rank")
+        return v2(200, {"fields": [name for name, is_id in known.items() if is_id]})
 
     def schema_idconfig(self, _request: Request, table: str) -> Response:
-        self._require_schema(table)
+        self._schema_of(table, "schema_idconfig")
         if not self.faults.take("idconfig_set", "schema_idconfig"):
             raise Refused(404, "rank settings not found")
         return v2(200, [{"field": "_uid", "compact_over": 30, "compact_after_days": 90, "many_to": []}])
 
-    def _require_schema(self, table: str) -> None:
-        if table not in self.world.schema:
+    def _schema_of(self, table: str, operation: str) -> dict[str, bool]:
+        """Return the fields of a table and whether each is an identity, as the switches let it be seen."""
+        if table not in self.world.schema or self.faults.take("table_unknown", operation):
             raise Refused(404, "schema not found", "SCHEMA-NOTFOUND-010")
+        known = dict(self.world.schema[table])
+        if (fault := self.faults.take("field_unknown", operation)) is not None:
+            known.pop(str(fault.value), None)
+        if (fault := self.faults.take("field_no_identity", operation)) is not None and str(fault.value) in known:
+            known[str(fault.value)] = False
+        return known
 
     def v1_delete(self, _request: Request, table: str, name: str, value: str) -> Response:
         with self.world.lock:

@@ -40,6 +40,9 @@ SWITCHES: Final[dict[str, Switch]] = (
             "A 429 comes without Retry-After; `ot-period` says HOUR if that is over a minute."
         ),
         "token_refused": Switch("The token endpoint answers 401."),
+        "address_refused": Switch("The credential's IP restriction does not hold the caller's address: 403."),
+        "wrong_organization": Switch("The credential is of another organization: lists are empty, reads answer 404."),
+        "scopes_untold": Switch("The token's answer does not name its scopes."),
         "token_expired": Switch("A token that was good is answered 401."),
         "token_short_lived": Switch("New tokens live this short. Value: seconds, default 30.", 30.0),
         "scope_missing": Switch("The credential lacks a scope: 403. Value: which, default those that the call needs."),

@@ -69,6 +69,8 @@ class Access:
 
     def token(self, request: Request) -> Response:
         """Answer in all three encodings: multipart, form, and form with HTTP Basic."""
+        if self.faults.take("address_refused", "token"):
+            return _refusal(403, "access_denied")
         if self.faults.take("token_refused", "token"):
             return _refusal(401, "invalid_client")
         if request.form.get("grant_type") != "client_credentials":
@@ -85,9 +87,9 @@ class Access:
         with self._lock:
             self.tokens_issued[encoding] += 1
             self._expiry[token] = self.now() + lifetime
-        scopes = ",".join(sorted(self.scopes))
         body = {"access_token": token, "token_type": "bearer", "expires_in": max(0, int(lifetime) - 1), "scope": "read"}
-        return answer(200, body | {"role": "Api Key User", "tenantId": 417, "ot-scopes": scopes})
+        told = {} if self.faults.take("scopes_untold", "token") else {"ot-scopes": ",".join(sorted(self._told()))}
+        return answer(200, body | {"role": "Api Key User", "tenantId": 417} | told)
 
     def refusal(self, request: Request, operation: str) -> tuple[int, str] | None:
         """Return status and message of a refusal, or None when the call may pass."""
@@ -101,11 +103,22 @@ class Access:
                 expires_at = self._expiry.get(bearer)
             if expires_at is None or expires_at <= self.now() or self.faults.take("token_expired", operation):
                 return 401, "the token is invalid or has expired"
-        held = self.scopes
-        if (fault := self.faults.take("scope_missing", operation)) is not None:
-            held = held - SCOPES.get(operation, frozenset()) if fault.value is None else held - {str(fault.value)}
+        if self.faults.take("address_refused", operation):
+            return 403, "the address is not allowed"
+        held = self._held(operation)
         needed = SCOPES.get(operation)
         return (403, "the credential lacks the scope for this call") if needed and not needed & held else None
+
+    def _told(self) -> frozenset[str]:
+        missing = self.faults.value_of("scope_missing", None)
+        return self.scopes if missing is None else self.scopes - {str(missing)}
+
+    def _held(self, operation: str) -> frozenset[str]:
+        """Return the scopes of the credential, as the switch lets them be."""
+        fault = self.faults.take("scope_missing", operation)
+        if fault is None:
+            return self.scopes
+        return self.scopes - (SCOPES.get(operation, frozenset()) if fault.value is None else {str(fault.value)})
 
 
 def _bearer(request: Request, operation: str) -> str | None:

@@ -69,7 +69,7 @@ class SubtaskApi(Api):
 
     def of_request(self, request: Request, ref_id: str) -> Response:
         with self.desk.lock:
-            if ref_id not in self.desk.requests:
+            if ref_id not in self.desk.requests or self.faults.take("wrong_organization", "subtasks_of_request"):
                 raise Refused(404, "request not found")
             items = [self._item(subtask) for subtask in self.desk.subtasks_of(ref_id)]
         return self.paged(request, items, "subtasks_of_request")
@@ -140,7 +140,8 @@ class SubtaskApi(Api):
 
     def _subtask(self, subtask_id: str, operation: str) -> Subtask:
         subtask = self.desk.subtasks.get(subtask_id)
-        if subtask is None or self.faults.take("not_found", operation):
+        hidden = self.faults.take("not_found", operation) or self.faults.take("wrong_organization", operation)
+        if subtask is None or hidden:
             raise Refused(404, "subtask not found")
         return subtask
 

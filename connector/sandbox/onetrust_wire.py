@@ -44,6 +44,8 @@ class Api:
         page, size = _number(request, "page", 0), _number(request, "size", 20)
         if not 1 <= size <= _MAX_PAGE or page < 0:
             raise Refused(400, "size must be between 1 and 500")
+        if self.faults.take("wrong_organization", operation):
+            items = ()
         content = sort(request.args.get("sort", ""), items)[page * size : (page + 1) * size]
         if self.faults.take("bare_array", operation):
             return answer(200, content)

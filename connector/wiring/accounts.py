@@ -8,7 +8,7 @@ from datetime import timedelta
 from connector.clock import Clock
 from connector.config.account import AccountSettings
 from connector.config.fuse import SourceFuseSettings
-from connector.lytics.account import DeletionApiName, open_account
+from connector.lytics.account import Account, DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
 from connector.lytics.pace import Pace, RateLimit
@@ -24,12 +24,10 @@ _LYTICS_RETRY = RetryPolicy(first_s=2.0, max_s=300.0, misconfigured_s=300.0)
 _LONGEST_CONFIRM_S = 3600.0
 
 
-def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
-    """Build what the steps work with for one account."""
-    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
-    http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+def lytics_account(name: str, settings: AccountSettings, http: Client) -> Account:
+    """Build the calls of one account on a client for its base URL."""
     body = settings.body
-    account = open_account(
+    return open_account(
         name,
         http,
         settings.token,
@@ -38,6 +36,13 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         body_keys=BodyKeys(body.table_key, body.field_key, body.values_key),
         look_up_call=LookUpCall(settings.look_up_call),
     )
+
+
+def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
+    """Build what the steps work with for one account."""
+    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
+    http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+    account = lytics_account(name, settings, http)
     return AccountWork(
         name=name,
         api_name=settings.deletion_api,

@@ -71,6 +71,7 @@ SLOW = frozenset({"latency", "slow_answer"})
 
 LYTICS: Mapping[str, Trial] = {
     "token_expired": Trial(while_on="IN_PROGRESS"),
+    "address_refused": Trial(while_on="IN_PROGRESS"),
     "forbidden": Trial(while_on="IN_PROGRESS"),
     "refuse_in_values": Trial(settings=(QUEUE,), while_on="IN_PROGRESS"),
     "identity_delete_off": Trial(({"value": 404}, {"value": 405}), while_on="IN_PROGRESS"),
@@ -100,10 +101,16 @@ LYTICS: Mapping[str, Trial] = {
     "completed_without_done": Trial(settings=(QUEUE,)),
     "old_id_after_return": Trial(settings=(QUEUE,)),
     "idconfig_set": Trial(),
+    "table_unknown": Trial(while_on="IN_PROGRESS"),
+    "field_unknown": Trial(while_on="IN_PROGRESS"),
+    "field_no_identity": Trial(while_on="IN_PROGRESS"),
 }
 
 ONETRUST: Mapping[str, Trial] = {
     "token_refused": Trial(while_on=""),
+    "address_refused": Trial(while_on=""),
+    "wrong_organization": Trial(while_on=""),
+    "scopes_untold": Trial(),
     "token_expired": Trial(while_on=""),
     "token_short_lived": Trial(({"value": 1},)),
     "scope_missing": Trial(while_on=""),

@@ -187,6 +187,11 @@ def test_the_probe_reads_only_and_says_none_when_it_cannot_tell(lytics, http, na
     assert lytics.account().probe()[name] is answer
 
 
+def test_a_page_in_between_that_answers_200_is_no_deletion_api(lytics, http):
+    http.get(f"{BASE}/v2/identity/delete/status", body="<html>Please log in</html>")
+    assert lytics.failure(lytics.account().probe).code is Code.REMOTE_ANSWER_UNREADABLE
+
+
 def test_the_probe_says_when_the_token_is_refused(lytics, http):
     http.get(f"{BASE}/v2/identity/delete/status", status=401, json={"message": "Not authorized"})
     assert lytics.failure(lytics.account().probe).code is Code.TOKEN_REFUSED

@@ -20,7 +20,7 @@ from connector.private import Private
 from connector.services import holds
 from connector.services.site import Budgets
 from connector.services.submit import submit
-from connector.store import fuses, overview
+from connector.store import checkup, fuses, overview
 from connector.store.audit import Decision
 from connector.store.database import Database
 from tests.support.listings import Lister, Roll, asking, listing, looking
@@ -254,6 +254,16 @@ def test_an_operator_s_lists_are_as_long_as_was_asked_for(tmp_path: Path) -> Non
             ask(connection, bench)
         assert cost.rows <= 12
         bench.database.file.unlink()  # type: ignore[union-attr]
+
+
+def test_a_look_at_deadlines_walks_over_nothing_that_is_finished(tmp_path: Path) -> None:
+    bench = piled(f"sqlite:///{tmp_path / 'store.db'}", backlog.DONE, MANY)
+    with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+        checkup.deadlines(connection, bench.clock.now())
+        checkup.refused_alike(connection, bench.clock.now())
+    # The latest bulk calls alone are read.
+    assert cost.work < MANY
+    assert cost.rows < 100
 
 
 def test_the_measure_sees_a_walk(tmp_path: Path) -> None:

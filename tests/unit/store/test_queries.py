@@ -26,7 +26,7 @@ from connector.private import Private
 from connector.services import fuses, holds
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.store import audit, overview, targets
+from connector.store import audit, checkup, overview, targets
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
@@ -45,7 +45,7 @@ WAITING = 1500
 ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 
 # Who asks besides the steps.
-BESIDE = frozenset({"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit"})
+BESIDE = frozenset({"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor"})
 
 Statement = tuple[str, Any]
 
@@ -204,6 +204,8 @@ class Life:
             self.asks("status", lambda: guarded.blown(connection))
             self.asks("audit", lambda: audit.latest(connection, 50))
             self.asks("hold", lambda: listing_of_holds.listed(connection, "", 50))
+            self.asks("doctor", lambda: checkup.deadlines(connection, now))
+            self.asks("doctor", lambda: checkup.refused_alike(connection, now))
             self.asks("status --list", lambda: overview.needing_attention(connection, now, 50))
             self.asks("status --list", lambda: overview.with_ended_reports(connection, 50))
 
