@@ -80,6 +80,11 @@ class Source(Protocol):
 class Reporter(Protocol):
     """Tells the source what became of a request."""
 
+    @property
+    def reads_first(self) -> bool:
+        """Whether a report that was delivered, and is delivered again, is not written a second time."""
+        ...
+
     def deliver(self, report: Report) -> Delivered:
         """Read the source's own state first, then write unless that would overwrite a person's decision."""
         ...

@@ -26,7 +26,7 @@ from connector.store.columns import AnyRow, Connection
 # Reports of one source that are sent at the same time: OneTrust asks for at most five calls per second.
 _CONCURRENCY = 4
 # Reports that are written down together, before the next ones are sent. A crash before that costs one more reading of
-# each, as the source's state is read first.
+# each, where the source's state is read first. Elsewhere it repeats what was sent: then only those that were under way.
 _TOGETHER = 50
 
 _STATE_OF = {
@@ -59,11 +59,13 @@ def _report_source(site: Site, source: SourceWork) -> bool:
         site.reached("followed")
         return delivered
 
-    for start in range(0, len(rows), _TOGETHER):
+    harmless = source.reporter.reads_first and not source.extras.follow_ups
+    together = _TOGETHER if harmless else _CONCURRENCY
+    for start in range(0, len(rows), together):
         if not site.may_report(source):
             return False
         with site.database.read() as connection:
-            queued = reports.still_queued(connection, rows[start : start + _TOGETHER])
+            queued = reports.still_queued(connection, rows[start : start + together])
             counts = _counts(connection, queued)
         due = [(row, _report_of(row, counts.get(row.id, {}))) for row in queued]
         answers = call_each(due, send, _CONCURRENCY, site.stop, site.reports_to(source))

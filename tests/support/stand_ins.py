@@ -147,6 +147,8 @@ class StandInReporter:
         after: what the next call raises although the report was taken.
     """
 
+    reads_first = True
+
     sent: list[Report] = field(default_factory=list)
     tried: list[Report] = field(default_factory=list)
     answers: list[Delivered | BaseException | None] = field(default_factory=list)

@@ -120,6 +120,8 @@ class GenericReporter:
         final: HTTP statuses by which it says that the request has been decided there.
     """
 
+    reads_first = False
+
     to: Addressee
     method: str
     headers: tuple[Header, ...]
@@ -173,6 +175,8 @@ class GenericReporter:
 
 class NoReporter:
     """For a platform that is told nothing beyond the answer to its delivery."""
+
+    reads_first = True
 
     def deliver(self, report: Report) -> Delivered:  # noqa: ARG002 - the protocol's shape
         """Tell nobody, and say so."""

@@ -52,6 +52,8 @@ class OneTrustReporter:
         Misconfigured: a resolution is given for another status, or is not a UUID.
     """
 
+    reads_first = True
+
     def __init__(
         self,
         api: OneTrustApi,

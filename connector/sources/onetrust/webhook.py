@@ -76,6 +76,8 @@ class WorkflowReporter:
         subtask_name: as for `OneTrustReporter`; without it, and without the id of a subtask, none is looked at.
     """
 
+    reads_first = False
+
     def __init__(self, webhook: WorkflowWebhook, api: OneTrustApi, *, subtask_name: str = "") -> None:
         self._webhook = webhook
         self._ours = Ours(api, subtask_name)

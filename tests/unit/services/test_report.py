@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -217,6 +218,19 @@ def test_results_are_written_down_before_many_more_are_sent(bench: Bench) -> Non
     bench.pass_time(seconds=1)
     sent = [state for _, state, _ in states(bench)].count("sent")
     assert sent == len(bench.reporter.sent) < 16
+
+
+def test_a_crash_repeats_no_more_than_what_is_under_way_where_nobody_reads_first(bench: Bench) -> None:
+    for number in range(20):
+        bench.deliver(f"s{number}")
+    bench.reporter.reads_first = False
+    told: list[int] = []
+    bench.site = replace(
+        bench.site, reached=lambda point: told.append(len(bench.reporter.sent)) if point == "told" else None
+    )
+    bench.pass_time(seconds=1)
+    assert len(bench.reporter.sent) == 20
+    assert max(after - before for before, after in pairwise([0, *told])) <= 4
 
 
 def stop_after(bench: Bench, number: int) -> None:
