@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 from connector.clock import Clock, SystemClock
 from connector.config import Config
 from connector.services.site import Site
+from connector.store import schema
 from connector.wiring import OVERRIDES_VARIABLE, build_site, load_config, overrides_of
 
 
@@ -55,6 +57,14 @@ class Context:
     def site(self, role: str = "cli") -> Site:
         """Build what services work with."""
         return build_site(self.config, role=role)
+
+    @contextmanager
+    def open_site(self) -> Iterator[Site]:
+        """Give what services work with, on a store that is current; it is closed afterwards."""
+        site = self.site()
+        with site.database:
+            schema.require_current(site.database)
+            yield site
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:

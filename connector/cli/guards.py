@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import IO, Final
 
 import click
@@ -19,7 +18,6 @@ from connector.cli.dlq import with_reason
 from connector.cli.inspect import as_json, grid
 from connector.private import Private
 from connector.services import dead_letters, fuses, holds
-from connector.services.site import Site
 from connector.store import audit as store_audit
 from connector.store import fuses as store_fuses
 from connector.store import holds as store_holds
@@ -120,7 +118,7 @@ def hold() -> None:
 def add_holds(context: Context, file: IO[bytes] | None, reason: str, by: str, *, machine: bool) -> None:
     """Put identities on the list. Every request that names one of them is refused from now on."""
     values = _identities(file)
-    with _site(context) as site:
+    with context.open_site() as site:
         listed = holds.add(site, values, Decision(by, reason, context.clock.now()))
         late = holds.begun(site, values)
     if machine:
@@ -156,7 +154,7 @@ def remove_holds(
         raise click.UsageError("give identities, or --id, or --former-key")
     values = [] if hold_ids or former_key else _identities(file)
     decision = Decision(by, reason, context.clock.now())
-    with _site(context) as site:
+    with context.open_site() as site:
         wanted = [one.lower() for one in hold_ids]
         gone = holds.remove_illegible(site, decision) if former_key else holds.remove(site, values, wanted, decision)
     if machine:
@@ -174,7 +172,7 @@ def remove_holds(
 @pass_context
 def list_holds(context: Context, limit: int, after: str, *, machine: bool) -> None:
     """List the holds: since when, by whom, why. Whom they are about is not known here."""
-    with _site(context) as site:
+    with context.open_site() as site:
         check = holds.key_check(site)
         with site.database.read() as connection:
             found = store_holds.listed(connection, after.lower(), limit + 1)
@@ -220,14 +218,6 @@ def show_audit(context: Context, limit: int, *, machine: bool) -> None:
         return
     lines = ((one.at, one.actor, one.action, one.subject, one.reason) for one in rows)
     Console().print(grid("Decisions", ("at", "by", "what", "of what", "reason"), lines))
-
-
-@contextmanager
-def _site(context: Context) -> Iterator[Site]:
-    site = context.site()
-    with site.database:
-        schema.require_current(site.database)
-        yield site
 
 
 def _identities(file: IO[bytes] | None) -> list[Private]:

@@ -38,6 +38,14 @@ class AccountSettings(Section):
         description="`observe` does everything but the deletion call, for the first weeks: requests are read back, "
         "mapped and looked up, and wait. What waits is deleted once the mode is `delete`.",
     )
+    approval: Literal["never", "first-run", "always", "above"] = Field(
+        "never",
+        description="What a person has to approve with `connector approve` before it is handed to Lytics: nothing; "
+        "all, until Lytics has accepted a first call; all; or all that waits, once it is more than `approval_above`.",
+    )
+    approval_above: int = Field(
+        100, ge=0, le=1_000_000_000, description='With approval = "above": so many values may go unapproved at a time.'
+    )
     deletion_api: Literal["identity-delete", "identity-queue"] = Field(
         "identity-delete", description="Which of the two deletion APIs the account answers."
     )

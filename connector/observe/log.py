@@ -94,6 +94,7 @@ ACTIONS: Final[dict[str, str]] = {
     "holds_illegible": "the legal hold list was made under another pseudonym key; nothing is submitted in any account",
     "schema_wrong": "the account's schema lacks a mapped field, or does not use it as an identity; see schema_check",
     "schema_not_checked": "the account's schema could not be read, which keeps nobody from working",
+    "approval_awaited": "values wait for a person to approve them; see `connector preview`",
     "batch_submitted": "Lytics answered a bulk call; the counts say what became of its values",
     "batch_failed": "a bulk call failed; `code` says why",
     "answer_contradictory": "Lytics' answer named a value twice or one that was never sent",

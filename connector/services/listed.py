@@ -5,10 +5,9 @@ All of this happens inside the transaction of whoever asked, on rows that are lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 from connector.codes import Code
 from connector.errors import ConnectorError, NotFound, Refused
@@ -31,13 +30,8 @@ from connector.store.requests import NewIdentity
 _SOON: Final = PollPolicy(first_s=5.0, factor=2.0, max_s=30.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is to be logged of a request once its row is committed."""
-
-    action: str
-    fields: Mapping[str, Any]
-    is_a_warning: bool = False
+# Says in the log what became of a request, once that is committed.
+Say: TypeAlias = Callable[[], None]
 
 
 def take(
@@ -47,8 +41,8 @@ def take(
     rules: ListingRules,
     asked: AnyRow,
     answer: Listing | ConnectorError,
-) -> Said | None:
-    """Write down what an answer means for a request; None if it moved on meanwhile, or nothing is to be said.
+) -> Say | None:
+    """Write down what an answer means for a request; return what is to be said of it, None if nothing is.
 
     Args:
         asked: the row as it was when its source was asked; its keys, and those of the answer, are locked.
@@ -60,7 +54,7 @@ def take(
     if isinstance(answer, Listing):
         return _take_listing(site, connection, source, rules, row, answer, now)
     if isinstance(answer, Refused):
-        return _take_refusal(connection, rules, row, answer, now)
+        return _take_refusal(site, connection, rules, row, answer, now)
     return _take_failure(site, connection, rules, row, answer, now)
 
 
@@ -72,15 +66,18 @@ def _take_listing(
     row: AnyRow,
     listing: Listing,
     now: datetime,
-) -> Said | None:
+) -> Say | None:
     if _joins(connection, row, listing, now):
-        return Said("request_joined", {})
+        return lambda: site.log.info("request_joined", source=source.name, request_id=row.id)
     why = _doubt(connection, source, rules, row, listing)
     if why is None:
         unnamed, dropped = _confirm(site, connection, source, row, listing, now)
-        return Said("request_confirmed", {"unnamed": unnamed, "unlisted": dropped})
-    held = _hold(connection, rules, row, why, now)
-    return Said("request_doubted", {"reason": why}, is_a_warning=True) if held else None
+        return lambda: site.log.info(
+            "request_confirmed", source=source.name, request_id=row.id, unnamed=unnamed, unlisted=dropped
+        )
+    if not _hold(connection, rules, row, why, now):
+        return None
+    return lambda: site.log.warning("request_doubted", source=source.name, request_id=row.id, reason=why)
 
 
 def _doubt(
@@ -198,7 +195,9 @@ def _hold(connection: Connection, rules: ListingRules, row: AnyRow, why: Doubt, 
     return True
 
 
-def _take_refusal(connection: Connection, rules: ListingRules, row: AnyRow, error: Refused, now: datetime) -> Said:
+def _take_refusal(
+    site: Site, connection: Connection, rules: ListingRules, row: AnyRow, error: Refused, now: datetime
+) -> Say:
     """Hold what is not listed, or not as it was named. A new request may take its time to be listed."""
     new = row.state is RequestState.UNCONFIRMED and now < row.received_at + rules.visible_within
     waits = new and isinstance(error, NotFound)
@@ -206,8 +205,10 @@ def _take_refusal(connection: Connection, rules: ListingRules, row: AnyRow, erro
     if waits:
         confirmations.ask_again(connection, row, next_look(row.confirm_tries, now, _SOON))
     elif _hold(connection, rules, row, why, now):
-        return Said("request_doubted", {"reason": why, "code": error.code}, is_a_warning=True)
-    return Said("read_back_failed", {"code": error.code}, is_a_warning=True)
+        return lambda: site.log.warning(
+            "request_doubted", source=row.source, request_id=row.id, reason=why, code=error.code
+        )
+    return lambda: site.log.warning("read_back_failed", source=row.source, request_id=row.id, code=error.code)
 
 
 def _why(error: Refused) -> Doubt:
@@ -218,10 +219,12 @@ def _why(error: Refused) -> Doubt:
 
 def _take_failure(
     site: Site, connection: Connection, rules: ListingRules, row: AnyRow, error: ConnectorError, now: datetime
-) -> Said:
+) -> Say:
     """Ask again later. Never given up: nothing of it may be forgotten, and nothing deleted."""
     next_at = next_try(row.confirm_tries, error, now, site.rng, site.report_retry, due_at=row.due_at)
     next_at = next_at or now + timedelta(seconds=rules.again.max_s)
     confirmations.ask_again(connection, row, next_at, counted=is_counted(error))
     late = row.due_at if passes(next_at, now, row.due_at) else None
-    return Said("read_back_failed", {"code": error.code, "next_at": next_at, "due_at": late}, is_a_warning=True)
+    return lambda: site.log.warning(
+        "read_back_failed", source=row.source, request_id=row.id, code=error.code, next_at=next_at, due_at=late
+    )

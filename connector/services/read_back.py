@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from connector.errors import ConnectorError
 from connector.model import Listing
 from connector.policy.polling import next_look
-from connector.services.listed import Said, take
+from connector.services.listed import Say, take
 from connector.services.remote import HALTING, call_each
 from connector.services.site import ListingRules, Site, SourceWork
 from connector.services.together import together
@@ -63,7 +63,7 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
         if isinstance(answer, HALTING):
             site.pause_reports(source, answer)
 
-    def work(connection: Connection, some: Sequence[Answered]) -> list[Said | None]:
+    def work(connection: Connection, some: Sequence[Answered]) -> list[Say | None]:
         # All that is touched, in one order: two workers that meet here do not wait for each other in a circle.
         requests.lock_known(connection, {(source.name, key) for row, answer in some for key in _keys(row, answer)})
         return [take(site, connection, source, rules, row, answer) for row, answer in some]
@@ -71,10 +71,9 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
     for start in range(0, len(answers), _TOGETHER):
         part = answers[start : start + _TOGETHER]
         done = together(site, "read_back", part, lambda one: str(one[0].id), work)
-        for (row, _), said in done:
-            if said is not None:
-                log = site.log.warning if said.is_a_warning else site.log.info
-                log(said.action, source=source.name, request_id=row.id, **said.fields)
+        for _, say in done:
+            if say is not None:
+                say()
         if len(done) < len(part):
             gone_well = {row.id for (row, _), _ in done}
             _put_off(site, rules, [row for row, _ in part if row.id not in gone_well])

@@ -17,6 +17,7 @@ from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
 from connector.errors import ConnectorError, Misconfigured, Refused
 from connector.mapping.rules import RuleSet
+from connector.policy.approval import Approval
 from connector.policy.deadlines import Regulation
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
@@ -134,6 +135,7 @@ class AccountWork:
         warn_after, alarm_after: from when on a deletion that Lytics still works on is warned of, and is an error.
         confirm_for_s: how long a profile that is still there is looked up again before the target fails.
         schema: tells whether the mapped fields are there; None if nothing does.
+        approval: what a person has to approve before it is handed over.
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
         fuse: how much may be handed to it before a person has to look; None for no bound.
@@ -158,6 +160,7 @@ class AccountWork:
     retry: RetryPolicy
     schema: Schema | None = None
     schema_rule: SchemaRule = SchemaRule.REQUIRE
+    approval: Approval = field(default_factory=Approval)
     observes: bool = False
     lost_after_s: float = 86_400.0
     fuse: FusePolicy | None = None

@@ -13,7 +13,7 @@ from connector.model import SubmitAnswer
 from connector.policy.batching import Batch
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try, passes
-from connector.services import guards, schema
+from connector.services import approvals, guards, schema
 from connector.services.batches import batches_of
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
@@ -53,9 +53,13 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
         return False
     limit = account.batch_max_values * _BATCHES_PER_RUN
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
+    approved = approvals.must_be_approved(site, account)
+    limit = limit if approved else account.approval.most(limit)
     with site.database.read() as connection:
         now = site.clock.now()
-        rows = targets.to_submit(connection, account.name, now, limit, looked_up=looked_up, without=waiting)
+        rows = targets.to_submit(
+            connection, account.name, now, limit, looked_up=looked_up, without=waiting, approved=approved
+        )
     if not rows or not schema.allows(site, account):
         return False
     batches = batches_of(account, rows, now)

@@ -175,6 +175,7 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             submission_id=None,
             operation_id=None,
             batch_cap=None,
+            approved_at=None,
             next_at=now,
             entered_at=now,
         )

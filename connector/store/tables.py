@@ -183,6 +183,13 @@ targets = Table(
     Column("next_at", UtcDateTime, nullable=False),
     Column("looks", Integer, nullable=False, default=0),
     Column("entered_at", UtcDateTime, nullable=False),
+    # When a person let it be handed to Lytics, where somebody has to.
+    Column("approved_at", UtcDateTime),
+    # What waits for a person, and what has that word: small parts of a long history.
+    _index_where("ix_targets_unapproved", "account", "id", where="approved_at IS NULL AND state = 'queued'"),
+    _index_where(
+        "ix_targets_approved", "account", "due_at", "id", where="approved_at IS NOT NULL AND state = 'queued'"
+    ),
     # What is with Lytics by when it is looked at next, and what waits for Lytics by urgency: a backlog is read from its
     # beginning, however long it is.
     _index_where("ix_targets_followed", "account", "state", "next_at", "id", where="operation_id IS NOT NULL"),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 
 from connector.model import Presence
 from connector.states import TERMINAL_TARGETS, RequestState, TargetState
@@ -14,6 +14,8 @@ from connector.store.columns import AnyRow
 from connector.store.moves import move, parts
 from connector.store.tables import operations, requests, targets
 
+# Word for word as in the index that answers it.
+_APPROVED: Final = text("targets.approved_at IS NOT NULL AND targets.state = 'queued'")
 # Only targets of requests that no person has to look at first.
 FREE_REQUESTS: Final = (RequestState.QUEUED, RequestState.WORKING)
 
@@ -61,12 +63,14 @@ def to_submit(
     *,
     looked_up: bool,
     without: Collection[str] = (),
+    approved: bool = False,
 ) -> Sequence[AnyRow]:
     """Return queued targets that may be submitted now, most urgent first.
 
     Args:
         looked_up: whether only targets that were looked up before may go.
         without: sources that have to wait.
+        approved: whether only what a person approved may go.
     """
     due = (
         select(
@@ -93,6 +97,10 @@ def to_submit(
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)
     )
+    if approved:
+        # These are few, and have an index of their own: which of them were looked up is seen afterwards.
+        found = connection.execute(due.add_columns(targets.c.known_before).where(_APPROVED))
+        return [row for row in found if row.known_before is not None or not looked_up]
     # Each of the two by its own index, from its beginning.
     kinds = [targets.c.known_before.is_not(None)] + ([] if looked_up else [targets.c.known_before.is_(None)])
     rows = [row for kind in kinds for row in connection.execute(due.where(kind))]

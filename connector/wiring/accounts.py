@@ -13,6 +13,7 @@ from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
 from connector.lytics.pace import Pace, RateLimit
 from connector.outbound import Client
+from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
@@ -49,6 +50,7 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         observes=settings.mode == "observe",
         api=account.api,
         profiles=account.profiles,
+        approval=Approval(ApprovalMode(settings.approval), settings.approval_above),
         schema=account,
         schema_rule=SchemaRule(settings.schema_check),
         look_up=LookUp(settings.look_up),

@@ -32,6 +32,7 @@ MIDDLES = {
     "0005": "CREATE TABLE rolls",
     "0006": "ADD COLUMN remind_at",
     "0007": "CREATE TABLE holds",
+    "0008": "ADD COLUMN approved_at",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {"replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"}

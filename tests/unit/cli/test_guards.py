@@ -59,7 +59,10 @@ def said(done: Ended) -> Any:
 
 
 class TestStatus:
-    def test_people_are_told_which_fuse_which_window_which_numbers_and_what_to_do(self, run: Run, blown: Bench) -> None:
+    def test_people_are_told_which_fuse_which_window_which_numbers_and_what_to_do(
+        self, run: Run, blown: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("connector.cli.context.SystemClock", lambda: blown.clock)
         done = run("status")
         assert (
             "the fuse of account main blew at 2026-11-02 09:01:04Z: 1 values within 24 hours, and more were to follow; "

@@ -15,6 +15,7 @@ from sqlalchemy import event
 from bench import backlog
 from connector.engine.schedule import STEPS
 from connector.model import Presence, RemoteState, RemoteStatus
+from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
 from connector.private import Private
 from connector.services import holds
@@ -175,6 +176,27 @@ def stopped(bench: Bench) -> None:
     submit(bench.site)
 
 
+def unapproved(bench: Bench) -> None:
+    """Let everything wait for somebody's word, of which was said that it waits."""
+    bench.with_account(approval=Approval(ApprovalMode.ALWAYS))
+    submit(bench.site)
+
+
+def approved(bench: Bench) -> None:
+    """Let the least urgent of all have that word."""
+    unapproved(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE targets SET approved_at = '2020-01-01 00:00:00.000000' WHERE id = (SELECT max(id) FROM targets)"
+        )
+
+
+def crowded(bench: Bench) -> None:
+    """Let more wait than may go by themselves."""
+    bench.with_account(approval=Approval(ApprovalMode.ABOVE, 5))
+    submit(bench.site)
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -189,6 +211,9 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "submit": (backlog.LOOKED_UP, "submit", None),
     "submit under guard": (backlog.LOOKED_UP, "submit", guarded),
     "submit behind a blown fuse": (backlog.LOOKED_UP, "submit", stopped),
+    "submit when nobody approved": (backlog.LOOKED_UP, "submit", unapproved),
+    "submit what was approved": (backlog.LOOKED_UP, "submit", approved),
+    "submit when a crowd waits": (backlog.LOOKED_UP, "submit", crowded),
     "submit when none was looked up": (backlog.QUEUED, "submit", None),
     "reconcile": (backlog.SUBMITTED, "reconcile", None),
     "poll": (backlog.SUBMITTED, "poll", None),

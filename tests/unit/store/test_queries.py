@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,9 +22,10 @@ from connector.engine.schedule import STEPS
 from connector.errors import Misconfigured, Refused, Rejected, Temporary
 from connector.mapping.rules import compile_rules
 from connector.model import Delivered, RemoteState, RemoteStatus
+from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
 from connector.private import Private
-from connector.services import fuses, holds
+from connector.services import approvals, fuses, holds
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
 from connector.store import audit, checkup, overview, targets
@@ -45,7 +47,9 @@ WAITING = 1500
 ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 
 # Who asks besides the steps.
-BESIDE = frozenset({"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor"})
+BESIDE = frozenset(
+    {"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"}
+)
 
 Statement = tuple[str, Any]
 
@@ -193,6 +197,18 @@ class Life:
         bench.with_account(fuse=None)
         self.passes(2)
 
+    def is_approved(self) -> None:
+        for mode in ApprovalMode:
+            self.bench.with_account(approval=Approval(mode, 1))
+            self.bench.deliver(f"approved-{mode}")
+            self.passes(3)
+            with self.bench.database.read() as connection:
+                seen = approvals.preview(connection, self.bench.site.accounts["main"], 3)
+            decision = Decision("operator", "a reason", self.bench.clock.now())
+            self.asks("preview", partial(approvals.approve, self.bench.database, "main", seen.digest, decision))
+            self.passes(1)
+        self.bench.with_account(approval=Approval())
+
     def is_looked_at(self) -> None:
         now = self.bench.clock.now()
         with self.bench.database.read() as connection:
@@ -202,6 +218,7 @@ class Life:
             self.asks("show", lambda: overview.dossier(connection, row))
             self.asks("status", lambda: overview.overview(connection, now, {"main": timedelta(days=14)}))
             self.asks("status", lambda: guarded.blown(connection))
+            self.asks("preview", lambda: approvals.preview(connection, self.bench.site.accounts["main"], 3))
             self.asks("audit", lambda: audit.latest(connection, 50))
             self.asks("hold", lambda: listing_of_holds.listed(connection, "", 50))
             self.asks("doctor", lambda: checkup.deadlines(connection, now))
@@ -218,6 +235,7 @@ def live(bench: Bench, noted: Noted) -> None:
     life.is_told_more()
     life.is_listed()
     life.is_guarded()
+    life.is_approved()
     life.is_looked_at()
 
 

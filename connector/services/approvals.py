@@ -1,0 +1,132 @@
+"""What the next submissions would delete, shown to a person, and approved as exactly that.
+
+A digest names a set: everything that waited in an account up to its last target. What comes later is no part of it; if
+anything of it was held, dropped, submitted or mapped anew meanwhile, it is another set, and the digest is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from connector.model import Presence
+from connector.policy.approval import ApprovalMode
+from connector.policy.masking import masked
+from connector.services.site import AccountWork, Site
+from connector.store import approvals, audit
+from connector.store.audit import Decision
+from connector.store.columns import AnyRow, Connection
+from connector.store.database import Database
+
+_REMIND: Final = timedelta(hours=1)
+_DIGEST_CHARS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What would be deleted by one field of one table.
+
+    Attributes:
+        values: distinct ones.
+        known: values by what the look-up said of them; `not_looked_up` where it was not made yet.
+        examples: some of the values, masked.
+    """
+
+    table: str
+    field: str
+    values: int
+    requests: int
+    known: dict[str, int]
+    examples: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What waits for approval, or would go next, in one account.
+
+    Attributes:
+        digest: to approve exactly this; empty if nothing waits.
+        waits: whether it goes only once it is approved.
+    """
+
+    account: str
+    digest: str
+    waits: bool
+    next_due: datetime | None
+    parts: list[Part]
+
+
+def must_be_approved(site: Site, account: AccountWork) -> bool:
+    """Say whether an account may be handed only what was approved; says now and then what waits for that."""
+    with site.database.read() as connection:
+        needed = is_needed(connection, account)
+    if not needed:
+        return False
+    now, key = site.clock.now(), f"approval:{account.name}"
+    if not site.pauses.hold(key, now):
+        with site.database.read() as connection:
+            count = approvals.waiting(connection, account.name, 1_000_000)
+        if count:
+            site.pauses.set(key, now + _REMIND)
+            site.log.warning("approval_awaited", account=account.name, count=count)
+    return True
+
+
+def is_needed(connection: Connection, account: AccountWork) -> bool:
+    """Say whether an account may be handed only what was approved."""
+    rule = account.approval
+    first = rule.mode is ApprovalMode.FIRST_RUN
+    accepted = approvals.ever_accepted(connection, account.name) if first else True
+    crowd = rule.mode is ApprovalMode.ABOVE
+    waiting = approvals.waiting(connection, account.name, rule.above + 1) if crowd else 0
+    return rule.is_needed(ever_accepted=accepted, waiting=waiting)
+
+
+def preview(connection: Connection, account: AccountWork, examples: int) -> Preview:
+    """Show what waits in an account; nothing is changed."""
+    rows = approvals.waiting_until(connection, account.name)
+    by_field: dict[tuple[str, str], list[AnyRow]] = defaultdict(list)
+    for row in rows:
+        by_field[row.lytics_table, row.field].append(row)
+    return Preview(
+        account.name,
+        _digest(rows),
+        is_needed(connection, account),
+        min((row.due_at for row in rows), default=None),
+        [_part(table, field, those, examples) for (table, field), those in sorted(by_field.items())],
+    )
+
+
+def _part(table: str, field: str, rows: Sequence[AnyRow], examples: int) -> Part:
+    distinct = {row.value_hash: row for row in rows}
+    known = Counter((row.known_before or "not_looked_up") for row in distinct.values())
+    shown = [masked(row.value) for row in list(distinct.values())[:examples]]
+    words = {one.value if isinstance(one, Presence) else one: number for one, number in known.items()}
+    return Part(table, field, len(distinct), len({row.request_id for row in rows}), words, shown)
+
+
+def approve(database: Database, account: str, digest: str, decision: Decision) -> int:
+    """Approve exactly the set that a digest names; return how many values that lets go, 0 if it is another set now."""
+    last_id = digest.partition("-")[0]
+    with database.write() as connection:
+        rows = approvals.waiting_until(connection, account, last_id)
+        # Nobody takes one of them away, or brings one back, until this is committed.
+        approvals.keep(connection, {row.request_id for row in rows})
+        rows = approvals.waiting_until(connection, account, last_id)
+        if not rows or _digest(rows) != digest:
+            return 0
+        approvals.approve(connection, rows, decision.at)
+        audit.note(connection, decision, "approved", f"account:{account}")
+    return len(rows)
+
+
+def _digest(rows: Sequence[AnyRow]) -> str:
+    """Name a set by its last target and everything that would be sent of it."""
+    if not rows:
+        return ""
+    lines = "\n".join(f"{row.id} {row.lytics_table} {row.field} {row.value_hash}" for row in rows)
+    return f"{rows[-1].id}-{hashlib.sha256(lines.encode()).hexdigest()[:_DIGEST_CHARS]}"

@@ -1,0 +1,74 @@
+"""What waits for a person's word before it is handed to Lytics, and what has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, func, select, text, update
+
+from connector.states import SubmissionState, TargetState
+from connector.store.columns import AnyRow
+from connector.store.moves import parts
+from connector.store.requests import hold_all
+from connector.store.tables import requests, submissions, targets
+from connector.store.targets import FREE_REQUESTS
+
+# Word for word as in the index that answers it.
+_UNAPPROVED: Final = text("targets.approved_at IS NULL AND targets.state = 'queued'")
+
+
+def ever_accepted(connection: Connection, account: str) -> bool:
+    """Say whether Lytics has accepted a call of an account before."""
+    # The least name from this one on is one look at the index; any row of the account would be looked for in all calls.
+    accepted = (submissions.c.state == SubmissionState.ACCEPTED, submissions.c.account >= account)
+    found: str | None = connection.scalar(select(func.min(submissions.c.account)).where(*accepted))
+    return found == account
+
+
+def waiting(connection: Connection, account: str, most: int) -> int:
+    """Count the queued targets of an account that nobody approved, up to a number."""
+    return connection.scalar(select(func.count()).select_from(_queued(account).limit(most).subquery())) or 0
+
+
+def waiting_until(connection: Connection, account: str, last_id: str = "") -> Sequence[AnyRow]:
+    """Return the queued targets of an account that nobody approved, by their ids, up to and with one of them."""
+    rows = (
+        _queued(account)
+        .add_columns(
+            targets.c.request_id,
+            targets.c.lytics_table,
+            targets.c.field,
+            targets.c.value,
+            targets.c.value_hash,
+            targets.c.known_before,
+            targets.c.due_at,
+        )
+        .order_by(targets.c.id)
+    )
+    return connection.execute(rows.where(targets.c.id <= last_id) if last_id else rows).all()
+
+
+def approve(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> None:
+    """Let targets be handed to Lytics."""
+    for part in parts([row.id for row in rows]):
+        connection.execute(update(targets).where(targets.c.id.in_(part)).values(approved_at=now))
+
+
+def keep(connection: Connection, request_ids: Collection[str]) -> None:
+    """Keep the targets of requests as they are until the transaction ends."""
+    hold_all(connection, request_ids)
+
+
+def _queued(account: str) -> Select[Any]:
+    return (
+        select(targets.c.id)
+        .join(requests, requests.c.id == targets.c.request_id)
+        .where(
+            _UNAPPROVED,
+            targets.c.account == account,
+            targets.c.state == TargetState.QUEUED,
+            requests.c.state.in_(FREE_REQUESTS),
+        )
+    )
