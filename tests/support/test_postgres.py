@@ -12,6 +12,9 @@ from tests.support import postgres
 from tests.support.postgres import Server, Unavailable
 
 OWNER = """
+import signal
+# A run that was started in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys
 from tests.support.postgres import running
 with running("") as server:
