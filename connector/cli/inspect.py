@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,11 +21,13 @@ from connector.errors import Rejected
 from connector.inbound import Inbound
 from connector.mapping.apply import apply_rules
 from connector.model import Purpose
+from connector.services import approvals
 from connector.services.map import refusal_of
 from connector.states import IdentityState
 from connector.store import overview as store_overview
 from connector.store import schema
 from connector.wiring import open_database, reading_of
+from connector.wiring.accounts import approval_of
 
 as_json = click.option("--json", "machine", is_flag=True, help="Print JSON for a machine.")
 
@@ -63,12 +65,16 @@ def status(context: Context, most: int | None, machine: bool) -> None:
             patience = {one: timedelta(days=given.warn_after_days) for one, given in context.config.accounts.items()}
             seen = store_overview.overview(connection, now, patience)
             blown = fuses.blown(connection, context.config, now)
+            unapproved = approvals.awaited(
+                connection, {name: approval_of(one) for name, one in context.config.accounts.items()}
+            )
             named = [*store_overview.needing_attention(connection, now, most)] if most else []
             ended = [*store_overview.with_ended_reports(connection, most)] if most else []
     if machine:
         lists = {"open": named, "unreported": ended} if most else {}
         listed = {name: [store_overview.as_dict(one) for one in rows] for name, rows in lists.items()}
-        print_json(asdict(seen) | {"fuses": [asdict(one) for one in blown]} | listed)
+        stopped = {"fuses": [asdict(one) for one in blown], "unapproved": unapproved}
+        print_json(asdict(seen) | stopped | listed)
         return
     console = Console()
     for title, counts in (
@@ -86,13 +92,19 @@ def status(context: Context, most: int | None, machine: bool) -> None:
     observing = [name for name, one in context.config.accounts.items() if one.mode == "observe"]
     for line in (f"account {name} only observes: nothing is deleted in it" for name in observing):
         console.print(line)
-    for line in attention(seen, blown):
+    for line in attention(seen, blown, unapproved):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def attention(seen: store_overview.Overview, blown: Iterable[fuses.BlownFuse] = ()) -> list[str]:
+def attention(
+    seen: store_overview.Overview, blown: Iterable[fuses.BlownFuse] = (), unapproved: Mapping[str, int] | None = None
+) -> list[str]:
     """Return what a person should look at, most pressing first."""
     lines = [str(one) for one in blown]
+    lines += [
+        f"{number} values wait for approval in account {name}; look, then approve: `connector preview --account {name}`"
+        for name, number in (unapproved or {}).items()
+    ]
     if seen.late:
         lines.append(f"{seen.late} open requests are past their due date")
     lines.extend(f"{number} requests are held: {reason}" for reason, number in sorted(seen.held_by_reason.items()))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from connector.model import Presence
-from connector.policy.approval import ApprovalMode
+from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.masking import masked
 from connector.services.site import AccountWork, Site
 from connector.store import approvals, audit
@@ -24,6 +24,8 @@ from connector.store.database import Database
 
 _REMIND: Final = timedelta(hours=1)
 _DIGEST_CHARS: Final = 16
+# More are not counted.
+_MOST: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +65,33 @@ class Preview:
 def must_be_approved(site: Site, account: AccountWork) -> bool:
     """Say whether an account may be handed only what was approved; says now and then what waits for that."""
     with site.database.read() as connection:
-        needed = is_needed(connection, account)
+        needed = is_needed(connection, account.name, account.approval)
     if not needed:
         return False
     now, key = site.clock.now(), f"approval:{account.name}"
     if not site.pauses.hold(key, now):
         with site.database.read() as connection:
-            count = approvals.waiting(connection, account.name, 1_000_000)
+            count = approvals.waiting(connection, account.name, _MOST)
         if count:
             site.pauses.set(key, now + _REMIND)
             site.log.warning("approval_awaited", account=account.name, count=count)
     return True
 
 
-def is_needed(connection: Connection, account: AccountWork) -> bool:
+def is_needed(connection: Connection, account: str, rule: Approval) -> bool:
     """Say whether an account may be handed only what was approved."""
-    rule = account.approval
     first = rule.mode is ApprovalMode.FIRST_RUN
-    accepted = approvals.ever_accepted(connection, account.name) if first else True
+    accepted = approvals.ever_accepted(connection, account) if first else True
     crowd = rule.mode is ApprovalMode.ABOVE
-    waiting = approvals.waiting(connection, account.name, rule.above + 1) if crowd else 0
+    waiting = approvals.waiting(connection, account, rule.above + 1) if crowd else 0
     return rule.is_needed(ever_accepted=accepted, waiting=waiting)
+
+
+def awaited(connection: Connection, rules: Mapping[str, Approval]) -> dict[str, int]:
+    """Return how many values wait for approval, by account, where that is needed and some do."""
+    needing = [name for name, rule in rules.items() if is_needed(connection, name, rule)]
+    counted = {name: approvals.waiting(connection, name, _MOST) for name in needing}
+    return {name: number for name, number in counted.items() if number}
 
 
 def preview(connection: Connection, account: AccountWork, examples: int) -> Preview:
@@ -95,7 +103,7 @@ def preview(connection: Connection, account: AccountWork, examples: int) -> Prev
     return Preview(
         account.name,
         _digest(rows),
-        is_needed(connection, account),
+        is_needed(connection, account.name, account.approval),
         min((row.due_at for row in rows), default=None),
         [_part(table, field, those, examples) for (table, field), those in sorted(by_field.items())],
     )

@@ -39,6 +39,11 @@ def lytics_account(name: str, settings: AccountSettings, http: Client) -> Accoun
     )
 
 
+def approval_of(settings: AccountSettings) -> Approval:
+    """Return what a person has to approve in an account."""
+    return Approval(ApprovalMode(settings.approval), settings.approval_above)
+
+
 def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
     """Build what the steps work with for one account."""
     pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
@@ -50,7 +55,7 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         observes=settings.mode == "observe",
         api=account.api,
         profiles=account.profiles,
-        approval=Approval(ApprovalMode(settings.approval), settings.approval_above),
+        approval=approval_of(settings),
         schema=account,
         schema_rule=SchemaRule(settings.schema_check),
         look_up=LookUp(settings.look_up),

@@ -51,6 +51,13 @@ def test_a_digest_is_approved_once_and_recorded(run: Run, bench: Bench) -> None:
     assert "nothing waits" in run("preview", settings=ALWAYS).out
 
 
+def test_status_says_what_waits_for_a_person(run: Run, bench: Bench) -> None:
+    line = "2 values wait for approval in account main; look, then approve: `connector preview --account main`"
+    assert line in run("status", settings=ALWAYS).out
+    assert said(run("status", "--json", settings=ALWAYS))["unapproved"] == {"main": 2}
+    assert "wait for approval" not in run("status").out
+
+
 def test_another_set_is_refused_and_told(run: Run, bench: Bench) -> None:
     done = run("approve", "0" * 32 + "-" + "0" * 16, *WHY)
     assert done.status == 1
