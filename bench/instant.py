@@ -87,6 +87,8 @@ class Remote:
         ended: requests whose end was reported.
     """
 
+    reads_first = True
+
     submits: memoryview
     stages: memoryview
     lytics: Line
