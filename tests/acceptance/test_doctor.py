@@ -226,6 +226,11 @@ def test_a_broken_set_up_is_named_and_nothing_else_is(house: House, name: str) -
     assert strict.exit_code == 1
 
 
+def test_a_token_that_may_not_follow_deletions_still_tells_of_the_schema(house: House) -> None:
+    broken(house, SET_UPS["the token may not follow deletions"])
+    assert "schema_fine" in {one["id"] for one in house.findings()}
+
+
 @pytest.mark.parametrize("name", SET_UPS)
 def test_nothing_is_changed_anywhere(house: House, name: str) -> None:
     house.lytics.seed("user", "email", "canary@example.com")
