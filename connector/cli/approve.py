@@ -28,7 +28,7 @@ of_account = click.option("--account", "account_name", help="The account, if the
 def preview(context: Context, account_name: str | None, examples: int, *, machine: bool) -> None:
     """Show what would be deleted next, by account, table and field, with a digest that names exactly that."""
     with context.open_site() as site, site.database.read() as connection:
-        chosen = [site.accounts[_pick(context, account_name)]] if account_name else site.accounts.values()
+        chosen = [site.accounts[context.pick_account(account_name)]] if account_name else site.accounts.values()
         seen = [approvals.preview(connection, one, examples) for one in chosen]
     if machine:
         print_json([asdict(one) for one in seen])
@@ -70,7 +70,7 @@ def _words(known: dict[str, int]) -> str:
 def approve(context: Context, digest: str, account_name: str | None, reason: str, by: str, *, machine: bool) -> None:
     """Approve exactly the set that DIGEST names; refused, with exit status 1, if anything of it changed."""
     with context.open_site() as site:
-        name = _pick(context, account_name)
+        name = context.pick_account(account_name)
         count = approvals.approve(site.database, name, digest.lower(), Decision(by, reason, site.clock.now()))
     if machine:
         print_json({"account": name, "approved": count})
@@ -78,15 +78,6 @@ def approve(context: Context, digest: str, account_name: str | None, reason: str
         click.echo(f"{count} approved" if count else "that is not what waits now; look again with `connector preview`")
     if not count:
         click.get_current_context().exit(1)
-
-
-def _pick(context: Context, name: str | None) -> str:
-    names = sorted(context.config.accounts)
-    if name is None and len(names) == 1:
-        return names[0]
-    if name is None or name not in names:
-        raise click.UsageError(f"--account must be one of: {', '.join(names)}")
-    return name
 
 
 COMMANDS = (preview, approve)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -47,12 +47,11 @@ class Context:
 
     def pick_source(self, name: str | None) -> str:
         """Return the name of a source: the one given, or the only one there is."""
-        names = sorted(self.config.sources)
-        if name is None and len(names) == 1:
-            return names[0]
-        if name is None or name not in names:
-            raise click.UsageError(f"--source must be one of: {', '.join(names)}")
-        return name
+        return _picked("--source", sorted(self.config.sources), name)
+
+    def pick_account(self, name: str | None) -> str:
+        """Return the name of an account: the one given, or the only one there is."""
+        return _picked("--account", sorted(self.config.accounts), name)
 
     def site(self, role: str = "cli") -> Site:
         """Build what services work with."""
@@ -65,6 +64,14 @@ class Context:
         with site.database:
             schema.require_current(site.database)
             yield site
+
+
+def _picked(option: str, names: Sequence[str], name: str | None) -> str:
+    if name is None and len(names) == 1:
+        return names[0]
+    if name is None or name not in names:
+        raise click.UsageError(f"{option} must be one of: {', '.join(names)}")
+    return name
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:

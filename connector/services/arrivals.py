@@ -117,7 +117,7 @@ def _store_all(connection: Connection, arrived: Sequence[Arrival]) -> list[Store
     unrelated.sort(key=lambda one: one.keys[0])
     inserted = arrivals.insert_new(connection, [one.row for one in unrelated])
     new = {id(one): request_id for one, request_id in zip(unrelated, inserted, strict=True) if request_id is not None}
-    requests.lock_known(connection, {one.keys[0][1:] for one in arrived if id(one) not in new})
+    twins.lock_known(connection, {one.keys[0][1:] for one in arrived if id(one) not in new})
     return [
         Stored(new[id(one)], duplicate=False) if id(one) in new else _store_known(connection, one) for one in arrived
     ]

@@ -17,7 +17,7 @@ from connector.services.listed import Say, take
 from connector.services.remote import HALTING, call_each
 from connector.services.site import ListingRules, Site, SourceWork
 from connector.services.together import together
-from connector.store import confirmations, requests
+from connector.store import confirmations, twins
 from connector.store.columns import AnyRow, Connection
 
 Answered: TypeAlias = tuple[AnyRow, Listing | ConnectorError]
@@ -65,7 +65,7 @@ def _ask_source(site: Site, source: SourceWork) -> bool:
 
     def work(connection: Connection, some: Sequence[Answered]) -> list[Say | None]:
         # All that is touched, in one order: two workers that meet here do not wait for each other in a circle.
-        requests.lock_known(connection, {(source.name, key) for row, answer in some for key in _keys(row, answer)})
+        twins.lock_known(connection, {(source.name, key) for row, answer in some for key in _keys(row, answer)})
         return [take(site, connection, source, rules, row, answer) for row, answer in some]
 
     for start in range(0, len(answers), _TOGETHER):

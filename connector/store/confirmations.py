@@ -43,6 +43,8 @@ def answered_before(connection: Connection, source: str, before: datetime, limit
 
 def ask_anew(connection: Connection, request_ids: Collection[str], now: datetime) -> None:
     """Ask once more about open requests that wait for no answer: dates move, and people change their minds."""
+    # In the order in which everybody locks requests, which an update by itself does not keep.
+    request_rows.hold_all(connection, request_ids)
     for part in parts(request_ids):
         open_ones = requests.c.id.in_(part) & requests.c.confirm_at.is_(None) & requests.c.finished_at.is_(None)
         connection.execute(update(requests).where(open_ones).values(confirm_at=now, confirm_tries=0))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, insert, select, text, tuple_, update
+from sqlalchemy import Column, Connection, Select, bindparam, insert, select, text, update
 
 from connector.ids import new_id
 from connector.private import Private
@@ -216,16 +216,6 @@ def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Se
         selections += [held.where(requests.c.mapping_digest < digest), held.where(requests.c.mapping_digest > digest)]
     found = {row.id: row for one in selections for row in connection.execute(one)}
     return sorted(found.values(), key=lambda row: (row.due_at, row.id))[:limit]
-
-
-def lock_known(connection: Connection, keys: Collection[tuple[str, str]]) -> None:
-    """Lock the requests that are there, given by (source, request key), in the order of their ids.
-
-    Call it before several of them are changed in one transaction. SQLite has one writer at a time, and needs none.
-    """
-    if len(keys) > 1 and connection.dialect.name != "sqlite":
-        named = tuple_(requests.c.source, requests.c.request_key).in_(sorted(keys))
-        connection.execute(select(requests.c.id).where(named).order_by(requests.c.id).with_for_update())
 
 
 def lock_all(connection: Connection, request_ids: Collection[str]) -> list[AnyRow]:

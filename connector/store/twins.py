@@ -6,11 +6,11 @@ it stands: whoever calls for it again calls for that one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 
 from connector.states import RequestState
 from connector.store import requests as request_rows
@@ -58,6 +58,22 @@ def end(connection: Connection, row: AnyRow, other: AnyRow, now: datetime) -> No
     request_rows.move_request(
         connection, row, RequestState.REJECTED, now, reason=reason, finished_at=now, confirm_at=None
     )
+
+
+def lock_known(connection: Connection, keys: Collection[tuple[str, str]]) -> None:
+    """Lock the requests that are there, given by (source, request key), and those for which they stand, by their ids.
+
+    Call it before several of them are changed in one transaction. SQLite has one writer at a time, and needs none.
+    """
+    if not keys or connection.dialect.name == "sqlite":
+        return
+    named = tuple_(requests.c.source, requests.c.request_key).in_(sorted(keys))
+    rows = connection.execute(select(requests.c.id, requests.c.reason).where(named)).all()
+    # Whoever stands for another one stays that for good, so what was read before the lock is still true.
+    others = {row.reason.removeprefix(SAME_AS) for row in rows if row.reason.startswith(SAME_AS)}
+    ids = others | {row.id for row in rows}
+    if len(ids) > 1:
+        request_rows.hold_all(connection, ids)
 
 
 def followed(connection: Connection, row: AnyRow, *, lock: bool = False) -> AnyRow:

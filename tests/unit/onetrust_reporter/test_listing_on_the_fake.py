@@ -7,37 +7,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.clock import FixedClock
 from connector.codes import Code
 from connector.errors import Misconfigured, NotFound, Refused, Temporary
-from connector.outbound import Client, Limits
-from connector.private import Secret
-from connector.sandbox.defaults import ONETRUST_CLIENT_ID, ONETRUST_CLIENT_SECRET, SUBTASK_NAME, WORKFLOW_ID
-from connector.sandbox.onetrust import FakeOneTrust
-from connector.sources.onetrust.api import OneTrustApi
+from connector.sandbox.defaults import SUBTASK_NAME, WORKFLOW_ID
 from connector.sources.onetrust.listing import OneTrustListing
 from connector.sources.onetrust.roll import OneTrustRoll
-from connector.sources.onetrust.token import TokenSource
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def clock():
-    return FixedClock(START)
+def clock(fake_clock):
+    return fake_clock
 
 
 @pytest.fixture
-def onetrust(clock):
-    with FakeOneTrust(clock=lambda: clock.now().timestamp()) as fake:
-        yield fake
-
-
-@pytest.fixture
-def api(onetrust, clock):
-    http = Client(onetrust.url, clock=clock, limits=Limits(connect_s=5, read_s=5, total_s=5))
-    yield OneTrustApi(http, TokenSource(http, ONETRUST_CLIENT_ID, Secret(ONETRUST_CLIENT_SECRET, "env:S"), clock=clock))
-    http.close()
+def onetrust(fake):
+    return fake
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from connector.codes import Code
 from connector.engine.schedule import run_pass
 from connector.errors import Refused, Rejected, Temporary
-from connector.model import Presence, RemoteStatus, SubmitAnswer
+from connector.model import Identity, Presence, RemoteStatus, SubmitAnswer
 from connector.private import Private
 from connector.services.confirm import confirm
 from connector.services.look_up import look_up_before
@@ -23,6 +24,7 @@ from connector.services.submit import submit
 from connector.states import TargetState
 from connector.store import requests, submissions, targets
 from connector.store import tables as t
+from tests.support.listings import Lister, asking, listing
 from tests.support.site import Bench
 
 
@@ -300,6 +302,25 @@ class TestGuards:
         assert set(bench.lytics.submitted().values()) == {1}
         for name in names:
             assert len(bench.dossier(name).targets) == len(bench.dossier(name).identities)
+
+    def test_questions_to_the_source_while_it_calls_again_disturb_nobody(self, bench: Bench) -> None:
+        """The order of locks once more: what is asked anew, called again and mapped are the same rows."""
+        names = [f"s{number}" for number in range(12)]
+        bench.with_account(observes=True)
+        answers = tuple(Identity("email", Private(f"{name}@example.com")) for name in names)
+        bench.list_by(replace(asking(Lister(listing(answers=answers))), every=timedelta(seconds=30)))
+        for name in names:
+            bench.deliver(name, event=f"{name}-1")
+        for turn in range(2, 8):
+            bench.clock.advance(seconds=61)
+            with ThreadPoolExecutor(6) as pool:
+                passes = [pool.submit(run_pass, bench.site) for _ in range(3)]
+                late = [pool.submit(bench.deliver, name, event=f"{name}-{turn}") for name in reversed(names)]
+                for done in (*passes, *late):
+                    done.result()
+        # An answer to a question from before the last call counts for nothing.
+        bench.run_to_end(2)
+        assert {bench.state(name) for name in names} == {"queued"}
 
 
 class TestHistory:
