@@ -193,7 +193,7 @@ class DistributedEngine:
             self._restart(1)
 
     def _take_over(self, timestamp: int) -> None:  # noqa: ARG002 - given to every periodic task
-        """Give the jobs of silent workers to whoever is there. One worker does it at a time."""
+        """Give the jobs of silent workers to whoever is there, and what they hold locked. One does it at a time."""
         with suppress(ConnectorError, ConnectorException, TimeoutError):
             with jobs.only_one_takes_over(self._site.database) as mine:
                 stalled = self._here(self._stalled()) if mine else []
@@ -202,6 +202,8 @@ class DistributedEngine:
                     self._here(self._free(job))
             if stalled:
                 self._site.log.warning("jobs_taken_over", count=len(stalled))
+            if mine and (ended := jobs.end_paused_sessions(self._site.database)):
+                self._site.log.warning("sessions_ended", count=ended)
 
     def _here(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something of the library's, which lives in the worker's loop, from a step's thread."""
