@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 from connector.clock import Clock
 from connector.config.account import AccountSettings
 from connector.config.fuse import SourceFuseSettings
+from connector.lease import Lease
 from connector.lytics.account import Account, DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
-from connector.lytics.pace import Pace, RateLimit
 from connector.outbound import Client
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.services.site import AccountWork, LookUp, SchemaRule
-from connector.wiring.limits import limits_of
+from connector.wiring.limits import limits_of, pace_of
 
 # How a failed call is tried again. Waits in seconds.
 _LYTICS_RETRY = RetryPolicy(first_s=2.0, max_s=300.0, misconfigured_s=300.0)
@@ -44,9 +43,9 @@ def approval_of(settings: AccountSettings) -> Approval:
     return Approval(ApprovalMode(settings.approval), settings.approval_above)
 
 
-def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
+def account_work(name: str, settings: AccountSettings, clock: Clock, lease: Lease) -> AccountWork:
     """Build what the steps work with for one account."""
-    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
+    pace = pace_of(settings.requests_per_second, settings.concurrency, lease)
     http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
     account = lytics_account(name, settings, http)
     return AccountWork(

@@ -29,6 +29,7 @@ FACTS = frozenset(
         "ids",
         "inbound",
         "hosts",
+        "lease",
         "stops",
         "pointer",
     }
