@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from connector.store import schema
 from connector.store.database import Database
 from tests.support.network import stay_on_loopback
 from tests.support.postgres import IN_CI, Server, Unavailable, missing, running
+from tests.support.statements import compile_once
 
+# Where files live in memory, and how much of it has to be free: thousands of stores are written and thrown away.
+IN_MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 8 * 2**30
 STORES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
@@ -25,7 +30,10 @@ def pytest_configure() -> None:
     lent = os.environ.pop("DATABASE_URL", "")
     if lent.startswith("postgres"):
         os.environ.setdefault("CONNECTOR_TEST_DATABASE_URL", lent)
+    if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
     stay_on_loopback()
+    compile_once()
 
 
 @pytest.fixture(scope="session")
