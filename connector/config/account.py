@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -10,6 +11,8 @@ from connector.config.fields import RemoteUrl, Seconds
 from connector.config.fuse import AccountFuseSettings
 from connector.config.secrets import LyticsTokenRef
 from connector.config.section import Section
+
+_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 class BodySettings(Section):
@@ -58,6 +61,20 @@ class AccountSettings(Section):
         "before_and_after",
         description="When people are looked up. Before tells who was known at all; after confirms that they are gone.",
     )
+    tangled_above: int = Field(
+        2,
+        ge=0,
+        le=1_000_000,
+        description="Lytics deletes a whole profile, whichever identifier is given. If the look-up before shows more "
+        "than so many identifiers of one field on it that the request does not name, the request is held for "
+        "`connector release`: it may be several people's. Without a look-up before nothing is counted, and nothing "
+        "held.",
+    )
+    tangled_fields: tuple[str, ...] = Field(
+        (),
+        description="The identity fields that are counted for `tangled_above`; empty for those that the mapping names, "
+        "without the cookies `_uid` and `_uids`.",
+    )
     look_up_call: Literal["post", "get"] = Field(
         "post", description="How people are looked up; `get` puts the identity into the URL."
     )
@@ -91,3 +108,17 @@ class AccountSettings(Section):
         description="How many values may be handed to the account before a person has to look.",
     )
     body: BodySettings = Field(default_factory=BodySettings, description="Key names of an identity-delete call.")
+
+    @field_validator("tangled_above", "tangled_fields")
+    @classmethod
+    def _can_be_counted(cls, value: object, info: ValidationInfo) -> object:
+        if info.data.get("look_up", "before_and_after") != "before_and_after":
+            raise ValueError('needs look_up = "before_and_after": without it nothing is counted; leave it out')
+        return value
+
+    @field_validator("tangled_fields")
+    @classmethod
+    def _are_names(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_FIELD.fullmatch(one) for one in fields):
+            raise ValueError("expected names of fields: a letter or '_', then at most 63 letters, digits or '_'")
+        return fields

@@ -16,8 +16,9 @@ from typing import Final
 from connector.model import Presence
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.masking import masked
+from connector.policy.tangle import most_of
 from connector.services.site import AccountWork, Site
-from connector.store import approvals, audit
+from connector.store import approvals, audit, tangles
 from connector.store.audit import Decision
 from connector.store.columns import AnyRow, Connection
 from connector.store.database import Database
@@ -36,6 +37,9 @@ class Part:
         values: distinct ones.
         known: values by what the look-up said of them; `not_looked_up` where it was not made yet.
         examples: some of the values, masked.
+        strangers: identifiers on the profiles that the requests do not name: by their field, the most on one profile.
+        tangled: values on whose profile there are such.
+        not_shown: values of known people whose profile shows no identifier, so that nothing could be counted.
     """
 
     table: str
@@ -44,6 +48,9 @@ class Part:
     requests: int
     known: dict[str, int]
     examples: list[str]
+    strangers: dict[str, int]
+    tangled: int
+    not_shown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Preview:
     Attributes:
         digest: to approve exactly this; empty if nothing waits.
         waits: whether it goes only once it is approved.
+        held: requests that are held because their profile may be several people's; no part of the digest.
     """
 
     account: str
@@ -60,6 +68,7 @@ class Preview:
     waits: bool
     next_due: datetime | None
     parts: list[Part]
+    held: int = 0
 
 
 def must_be_approved(site: Site, account: AccountWork) -> bool:
@@ -105,16 +114,29 @@ def preview(connection: Connection, account: AccountWork, examples: int) -> Prev
         _digest(rows),
         is_needed(connection, account.name, account.approval),
         min((row.due_at for row in rows), default=None),
-        [_part(table, field, those, examples) for (table, field), those in sorted(by_field.items())],
+        [_part(table, name, those, examples) for (table, name), those in sorted(by_field.items())],
+        tangles.held(connection, account.name),
     )
 
 
-def _part(table: str, field: str, rows: Sequence[AnyRow], examples: int) -> Part:
+def _part(table: str, name: str, rows: Sequence[AnyRow], examples: int) -> Part:
     distinct = {row.value_hash: row for row in rows}
     known = Counter((row.known_before or "not_looked_up") for row in distinct.values())
     shown = [masked(row.value) for row in list(distinct.values())[:examples]]
     words = {one.value if isinstance(one, Presence) else one: number for one, number in known.items()}
-    return Part(table, field, len(distinct), len({row.request_id for row in rows}), words, shown)
+    return Part(
+        table,
+        name,
+        len(distinct),
+        len({row.request_id for row in rows}),
+        words,
+        shown,
+        strangers=most_of(row.strangers_in or {} for row in rows),
+        tangled=len({row.value_hash for row in rows if row.strangers}),
+        not_shown=len(
+            {row.value_hash for row in rows if row.known_before is Presence.PRESENT and row.strangers is None}
+        ),
+    )
 
 
 def approve(database: Database, account: str, digest: str, decision: Decision) -> int:
@@ -136,5 +158,11 @@ def _digest(rows: Sequence[AnyRow]) -> str:
     """Name a set by its last target and everything that would be sent of it."""
     if not rows:
         return ""
-    lines = "\n".join(f"{row.id} {row.lytics_table} {row.field} {row.value_hash}" for row in rows)
+    lines = "\n".join(_line(row) for row in rows)
     return f"{rows[-1].id}-{hashlib.sha256(lines.encode()).hexdigest()[:_DIGEST_CHARS]}"
+
+
+def _line(row: AnyRow) -> str:
+    """Return what of a target is approved: what would be sent, and who else may go with it."""
+    others = (f" {name}:{number}" for name, number in sorted((row.strangers_in or {}).items()))
+    return f"{row.id} {row.lytics_table} {row.field} {row.value_hash}{''.join(others)}"

@@ -22,6 +22,7 @@ from connector.policy.deadlines import Regulation
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
+from connector.policy.tangle import TangleRule
 from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
 from connector.private import Private
 from connector.services.extras import Extras
@@ -139,6 +140,7 @@ class AccountWork:
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
         fuse: how much may be handed to it before a person has to look; None for no bound.
+        tangle: when a request is held for other people on its profile; None where that is not looked at.
     """
 
     name: str
@@ -164,6 +166,7 @@ class AccountWork:
     observes: bool = False
     lost_after_s: float = 86_400.0
     fuse: FusePolicy | None = None
+    tangle: TangleRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,14 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
     with site.database.read() as connection:
         now = site.clock.now()
         rows = targets.to_submit(
-            connection, account.name, now, limit, looked_up=looked_up, without=waiting, approved=approved
+            connection,
+            account.name,
+            now,
+            limit,
+            looked_up=looked_up,
+            without=waiting,
+            approved=approved,
+            whole=account.tangle is not None,
         )
     if not rows or not schema.allows(site, account):
         return False

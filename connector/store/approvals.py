@@ -43,6 +43,8 @@ def waiting_until(connection: Connection, account: str, last_id: str = "") -> Se
             targets.c.value,
             targets.c.value_hash,
             targets.c.known_before,
+            targets.c.strangers,
+            targets.c.strangers_in,
             targets.c.due_at,
         )
         .order_by(targets.c.id)

@@ -172,6 +172,8 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             failures=0,
             looks=0,
             known_before=None,
+            strangers=None,
+            strangers_in=None,
             submission_id=None,
             operation_id=None,
             batch_cap=None,

@@ -172,6 +172,10 @@ targets = Table(
     Column("due_at", UtcDateTime, nullable=False),
     # What the look-up said before anything was submitted; NULL until it was asked.
     Column("known_before", Word(Presence)),
+    # How many identifiers it found on the profile that the request does not name: the most of one field, NULL if that
+    # cannot be told; and by field, NULL if there are none.
+    Column("strangers", Integer),
+    Column("strangers_in", JSON(none_as_null=True)),
     Column("submission_id", ForeignKey("submissions.id")),
     Column("operation_id", ForeignKey("operations.id")),
     Column("tries", Integer, nullable=False, default=0),

@@ -17,6 +17,7 @@ from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
+from connector.policy.tangle import TangleRule
 from connector.services.site import AccountWork, LookUp, SchemaRule
 from connector.wiring.limits import limits_of
 
@@ -73,7 +74,15 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         unknown_wait_s=settings.unknown_wait_s,
         retry=_LYTICS_RETRY,
         fuse=fuse_policy(settings.fuse),
+        tangle=tangle_rule(settings),
     )
+
+
+def tangle_rule(settings: AccountSettings) -> TangleRule | None:
+    """Build what decides when a profile may be several people's; None where nobody is looked up before."""
+    if LookUp(settings.look_up) is not LookUp.BEFORE_AND_AFTER:
+        return None
+    return TangleRule(settings.tangled_above, frozenset(settings.tangled_fields))
 
 
 def fuse_policy(settings: SourceFuseSettings) -> FusePolicy | None:
