@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from connector.config.fields import RemoteUrl, Seconds
 from connector.config.fuse import AccountFuseSettings
@@ -109,12 +109,14 @@ class AccountSettings(Section):
     )
     body: BodySettings = Field(default_factory=BodySettings, description="Key names of an identity-delete call.")
 
-    @field_validator("tangled_above", "tangled_fields")
-    @classmethod
-    def _can_be_counted(cls, value: object, info: ValidationInfo) -> object:
-        if info.data.get("look_up", "before_and_after") != "before_and_after":
-            raise ValueError('needs look_up = "before_and_after": without it nothing is counted; leave it out')
-        return value
+    @model_validator(mode="after")
+    def _counts_only_where_it_looks(self) -> Self:
+        given = sorted({"tangled_above", "tangled_fields"} & self.model_fields_set)
+        if given and self.look_up != "before_and_after":
+            raise ValueError(
+                f'{given[0]} needs look_up = "before_and_after": else nothing is counted, and nothing held'
+            )
+        return self
 
     @field_validator("tangled_fields")
     @classmethod

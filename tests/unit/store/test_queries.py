@@ -24,8 +24,9 @@ from connector.mapping.rules import compile_rules
 from connector.model import Delivered, RemoteState, RemoteStatus
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
+from connector.policy.tangle import TangleRule
 from connector.private import Private
-from connector.services import approvals, fuses, holds
+from connector.services import approvals, fuses, holds, tangles
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
 from connector.store import audit, checkup, overview, targets
@@ -48,7 +49,19 @@ ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 
 # Who asks besides the steps.
 BESIDE = frozenset(
-    {"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"}
+    {
+        "intake",
+        "mark_orphans",
+        "show",
+        "status",
+        "status --list",
+        "hold",
+        "resume",
+        "audit",
+        "doctor",
+        "preview",
+        "release",
+    }
 )
 
 Statement = tuple[str, Any]
@@ -209,6 +222,20 @@ class Life:
             self.passes(1)
         self.bench.with_account(approval=Approval())
 
+    def is_tangled(self) -> None:
+        bench = self.bench
+        bench.with_account(tangle=TangleRule(0))
+        bench.knows("tangled@example.com", "late@example.com")
+        bench.lytics.others = {"tangled@example.com": [("email", "other@example.com")]}
+        self.delivers("tangled")
+        self.passes(3)
+        decision = Decision("operator", "a reason", bench.clock.now())
+        with bench.database.read() as connection:
+            (row,) = overview.find(connection, "tangled")
+        self.asks("release", lambda: tangles.release(bench.site, row.id, decision))
+        self.passes(2)
+        bench.with_account(tangle=None)
+
     def is_looked_at(self) -> None:
         now = self.bench.clock.now()
         with self.bench.database.read() as connection:
@@ -236,6 +263,7 @@ def live(bench: Bench, noted: Noted) -> None:
     life.is_listed()
     life.is_guarded()
     life.is_approved()
+    life.is_tangled()
     life.is_looked_at()
 
 
@@ -374,7 +402,7 @@ def test_a_queue_is_read_from_its_beginning_and_not_sorted(filled: tuple[Bench, 
     noted = Noted()
     with bench.database.engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", noted.note)
-        targets.to_submit(connection, "main", START, 50, looked_up=looked_up)
+        targets.to_submit(connection, "main", START, 50, looked_up=looked_up, whole=looked_up)
         targets.to_look_up_before(connection, "main", START, 50)
         targets.to_confirm(connection, "main", START, 50)
         event.remove(connection, "before_cursor_execute", noted.note)
