@@ -33,6 +33,14 @@ def test_one_identity_deletes_them_all(call, lytics, clock):
     assert not lytics.has("user", "email", ANA)
 
 
+def test_the_single_path_cannot_resolve_it(call, lytics):
+    path = f"/v2/identity/user/email/{ANA}"
+    lytics.tangle("user", "email", ANA, email=[BO])
+    assert call("DELETE", path).status_code == 404
+    lytics.seed("user", "email", CY)
+    assert call("DELETE", path.replace(ANA, CY)).status_code == 202
+
+
 def test_they_come_back_together(call, lytics, clock):
     lytics.tangle("user", "email", ANA, email=[BO])
     lytics.faults.turn_on("comes_back", 60)

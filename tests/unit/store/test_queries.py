@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 
 from bench import backlog
 from connector.codes import Code
@@ -36,6 +36,7 @@ from connector.store import holds as listing_of_holds
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
+from connector.store.tangle_tables import tangle_releases
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.site import RULES, START, Bench
@@ -295,6 +296,9 @@ def fill(bench: Bench) -> None:
         connection.execute(g.holds.insert(), [listed(number) for number in range(WAITING)])
         forms = [{"value_hash": f"{number:064x}", "hold_id": f"{number:032x}"} for number in range(WAITING)]
         connection.execute(g.hold_forms.insert(), forms)
+        ids = connection.scalars(select(t.requests.c.id).order_by(t.requests.c.id).limit(WAITING))
+        passed = [{"request_id": one, "accepted": {"user.email": 3}, "released_at": START} for one in ids]
+        connection.execute(tangle_releases.insert(), passed)
         decided = {"at": START, "actor": "o", "action": "hold_added", "subject": "x", "reason": "r"}
         connection.execute(g.audit.insert(), [decided] * WAITING)
 
