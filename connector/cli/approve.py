@@ -29,7 +29,7 @@ def preview(context: Context, account_name: str | None, examples: int, *, machin
     """Show what would be deleted next, by account, table and field, with a digest that names exactly that."""
     with context.open_site() as site, site.database.read() as connection:
         chosen = [site.accounts[context.pick_account(account_name)]] if account_name else site.accounts.values()
-        seen = [approvals.preview(connection, one, examples) for one in chosen]
+        seen = [approvals.preview(connection, one, examples, approvals.rules_of(site, one).sources) for one in chosen]
     if machine:
         print_json([asdict(one) for one in seen])
         return

@@ -28,7 +28,7 @@ from connector.store import overview as store_overview
 from connector.store import schema
 from connector.store.tangles import TANGLED
 from connector.wiring import open_database, reading_of
-from connector.wiring.accounts import approval_of
+from connector.wiring.accounts import approvals_of
 
 as_json = click.option("--json", "machine", is_flag=True, help="Print JSON for a machine.")
 
@@ -66,9 +66,7 @@ def status(context: Context, most: int | None, machine: bool) -> None:
             patience = {one: timedelta(days=given.warn_after_days) for one, given in context.config.accounts.items()}
             seen = store_overview.overview(connection, now, patience)
             blown = fuses.blown(connection, context.config, now)
-            unapproved = approvals.awaited(
-                connection, {name: approval_of(one) for name, one in context.config.accounts.items()}
-            )
+            unapproved = approvals.awaited(connection, approvals_of(context.config))
             named = [*store_overview.needing_attention(connection, now, most)] if most else []
             ended = [*store_overview.with_ended_reports(connection, most)] if most else []
     if machine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -13,6 +13,9 @@ from connector.config.secrets import LyticsTokenRef
 from connector.config.section import Section
 
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+ApprovalWord: TypeAlias = Literal["never", "first-run", "always", "above"]
 
 
 class BodySettings(Section):
@@ -41,7 +44,7 @@ class AccountSettings(Section):
         description="`observe` does everything but the deletion call, for the first weeks: requests are read back, "
         "mapped and looked up, and wait. What waits is deleted once the mode is `delete`.",
     )
-    approval: Literal["never", "first-run", "always", "above"] = Field(
+    approval: ApprovalWord = Field(
         "never",
         description="What a person has to approve with `connector approve` before it is handed to Lytics: nothing; "
         "all, until Lytics has accepted a first call; all; or all that waits, once it is more than `approval_above`.",

@@ -106,6 +106,7 @@ class SourceWork:
         read_back: what the source itself has to list before anything is deleted; None if it is not asked.
         backstop: how its own list of open tasks is looked through; None if it is not.
         fuse: how much of it may be handed to Lytics before a person has to look; None for no bound.
+        approval: what a person has to approve of it, beside what its account asks for.
     """
 
     name: str
@@ -124,6 +125,7 @@ class SourceWork:
     backstop: BackstopRules | None = None
     extras: Extras = field(default_factory=Extras)
     fuse: FusePolicy | None = None
+    approval: Approval = field(default_factory=Approval)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ requests = Table(
     ),
     _index_where("ix_requests_not_mapped", "state", "due_at", "id", where="mapping_digest = '' AND confirm_at IS NULL"),
     _index_where("ix_requests_asked", "source", "confirm_at", "id", where="confirm_at IS NOT NULL"),
+    # The sources of which anything was ever completed.
+    _index_where("ix_requests_completed", "source", where="state = 'completed'"),
     # Open requests by when their source answered last.
     _index_where(
         "ix_requests_answered",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, or_, select, text, update
 
 from connector.model import Presence
 from connector.states import TERMINAL_TARGETS, RequestState, TargetState
@@ -74,6 +74,7 @@ def to_submit(
     looked_up: bool,
     without: Collection[str] = (),
     approved: bool = False,
+    asking: Collection[str] = (),
     whole: bool = False,
 ) -> Sequence[AnyRow]:
     """Return queued targets that may be submitted now, most urgent first.
@@ -82,6 +83,7 @@ def to_submit(
         looked_up: whether only targets that were looked up before may go.
         without: sources that have to wait.
         approved: whether only what a person approved may go.
+        asking: sources of which only what a person approved may go.
         whole: whether nothing of a request may go before everything of it was looked up.
     """
     unseen = (_BESIDE.c.request_id == targets.c.request_id, _BESIDE.c.account == targets.c.account)
@@ -107,6 +109,7 @@ def to_submit(
             targets.c.next_at <= now,
             requests.c.state.in_(FREE_REQUESTS),
             *([requests.c.source.not_in(sorted(without))] if without else []),
+            *([or_(requests.c.source.not_in(sorted(asking)), targets.c.approved_at.is_not(None))] if asking else []),
             *([~incomplete] if whole else []),
         )
         .order_by(targets.c.due_at, targets.c.id)

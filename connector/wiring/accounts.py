@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 from connector.clock import Clock
 from connector.config.account import AccountSettings
 from connector.config.fuse import SourceFuseSettings
+from connector.config.models import Config, SourceSettings
 from connector.lytics.account import Account, DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
 from connector.lytics.pace import Pace, RateLimit
 from connector.outbound import Client
-from connector.policy.approval import Approval, ApprovalMode
+from connector.policy.approval import Approval, ApprovalMode, Approvals
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
@@ -40,9 +42,18 @@ def lytics_account(name: str, settings: AccountSettings, http: Client) -> Accoun
     )
 
 
-def approval_of(settings: AccountSettings) -> Approval:
-    """Return what a person has to approve in an account."""
+def approval_of(settings: AccountSettings | SourceSettings) -> Approval:
+    """Return what a person has to approve of an account, or of a source."""
     return Approval(ApprovalMode(settings.approval), settings.approval_above)
+
+
+def approvals_of(config: Config) -> dict[str, Approvals]:
+    """Return the rules that hold in each account."""
+    by_account = {name: Approvals(approval_of(one)) for name, one in config.accounts.items()}
+    for name, source in config.sources.items():
+        rules = by_account[source.account]
+        by_account[source.account] = replace(rules, sources={**rules.sources, name: approval_of(source)})
+    return by_account
 
 
 def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:

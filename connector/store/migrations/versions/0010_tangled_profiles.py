@@ -1,4 +1,4 @@
-"""How many other identifiers a look-up found on a profile, and what a person let pass of it."""
+"""How many other identifiers a look-up found on a profile, what a person let pass of it, and what was ever completed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ revision = "0010"
 down_revision = "0008"
 
 
+_COMPLETED = sa.text("state = 'completed'")
+
+
 def upgrade() -> None:
+    some = {"sqlite_where": _COMPLETED, "postgresql_where": _COMPLETED}
+    op.create_index("ix_requests_completed", "requests", ["source"], unique=False, **some)
     op.add_column("targets", sa.Column("strangers", sa.Integer(), nullable=True))
     op.add_column("targets", sa.Column("strangers_in", sa.JSON(), nullable=True))
     op.create_table(
@@ -26,3 +31,4 @@ def downgrade() -> None:
     op.drop_table("tangle_releases")
     op.drop_column("targets", "strangers_in")
     op.drop_column("targets", "strangers")
+    op.drop_index("ix_requests_completed", "requests")
