@@ -124,6 +124,8 @@ ACTIONS: Final[dict[str, str]] = {
     "follow_up_refused": "what follows a report was refused; the report itself was told. `follow_up` says what",
     "progress_told": "people at the source were told that a request is still under way",
     "progress_not_told": "they could not be told that; it is tried again the next day",
+    "deadline_near": "a request is not over and its due date is near or past; `count` targets are still pending",
+    "deadline_not_told": "people at the source could not be told that; `code` says why",
     "resolutions_not_checked": "a source could not be asked for its resolutions; they are asked for at the next start",
     "resolution_faulty": "a configured resolution is not listed at the source, or not for subtasks",
     "worker_started": "the worker runs its steps",

@@ -68,6 +68,12 @@ def under_way(counts: Counts, received_at: datetime, due_at: datetime) -> str:
     return f"Erasure still under way. {numbers(counts)} Received {_at(received_at)}, due {_at(due_at)}."
 
 
+def due_soon(counts: Counts, received_at: datetime, due_at: datetime, *, held: bool) -> str:
+    """Return the comment that warns of a due date, for a request that is not over."""
+    why = "It is held here until a person has looked at it." if held else "Lytics has not confirmed it yet."
+    return f"Warning: this erasure is due {_at(due_at)}. {why} {numbers(counts)} Received {_at(received_at)}."
+
+
 def filed(name: str, digest: str) -> str:
     """Return the sentence about a file that holds the evidence."""
     return f"Evidence: {name}, SHA-256 {digest}."

@@ -72,6 +72,8 @@ requests = Table(
     Column("confirmed_at", UtcDateTime),
     # When it answered last; NULL if it never did.
     Column("answered_at", UtcDateTime),
+    # When it was warned of that its due date is near; NULL as long as it was not.
+    Column("warned_at", UtcDateTime),
     # Answers of the source's form that no rule names and that look like an identity.
     Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
     UniqueConstraint("source", "request_key"),
@@ -84,6 +86,7 @@ requests = Table(
     _index_where("ix_requests_asked", "source", "confirm_at", "id", where="confirm_at IS NOT NULL"),
     # The sources of which anything was ever completed.
     _index_where("ix_requests_completed", "source", where="state = 'completed'"),
+    _index_where("ix_requests_unwarned", "source", "due_at", "id", where="warned_at IS NULL AND finished_at IS NULL"),
     # Open requests by when their source answered last.
     _index_where(
         "ix_requests_answered",

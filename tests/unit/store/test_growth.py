@@ -208,6 +208,18 @@ def counting(bench: Bench) -> None:
         connection.exec_driver_sql(f"UPDATE targets SET {found} WHERE {first}")
 
 
+def near(bench: Bench) -> None:
+    """Let every request be late."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET due_at = received_at")
+
+
+def warned(bench: Bench) -> None:
+    """Let every request be late, and have been warned of."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET warned_at = received_at, due_at = received_at")
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -235,6 +247,9 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "report": (backlog.UNREPORTED, "report", None),
     "progress": (backlog.QUEUED, "progress", remembered),
     "progress when all is over": (backlog.DONE, "progress", remembered),
+    "warn": (backlog.QUEUED, "warn", near),
+    "warn when all were warned of": (backlog.QUEUED, "warn", warned),
+    "warn when all is over": (backlog.DONE, "warn", None),
     "prune": (backlog.DONE, "prune", None),
 }
 
