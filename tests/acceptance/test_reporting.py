@@ -377,3 +377,19 @@ class TestMore:
         asked = asks(life)
         life.run_for(30, seconds=86_400)
         assert stored(life, asked).comments == []
+
+    def test_a_subtask_that_is_opened_anew_after_its_completion_is_told_again_and_nobody_is_deleted_twice(
+        self, start: Start, store_url: str
+    ) -> None:
+        life = start(store_url=store_url)
+        asked = asks(life)
+        life.run_until_told(asked)
+        life.accept(asked)
+        life.run_for(5)
+        # It stands as it was told, so nothing is written over it.
+        assert life.written(asked) == ["IN_PROGRESS", "COMPLETED"]
+        life.onetrust.person_sets(asked.subtask_id, "OPEN")
+        life.accept(asked)
+        life.run_until_told(asked)
+        assert life.written(asked) == ["IN_PROGRESS", "COMPLETED", "COMPLETED"]
+        assert set(life.submitted().values()) == {1}
