@@ -138,7 +138,7 @@ def preview(
     return Preview(
         account.name,
         _digest(rows),
-        needed.everything or bool(needed.sources & {row.source for row in rows}),
+        needed.everything or any(approvals.waiting(connection, account.name, 1, source) for source in needed.sources),
         min((row.due_at for row in rows), default=None),
         [_part(table, name, those, examples) for (table, name), those in sorted(by_field.items())],
         tangles.held(connection, account.name),

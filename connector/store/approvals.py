@@ -48,7 +48,6 @@ def waiting_until(connection: Connection, account: str, last_id: str = "") -> Se
     rows = (
         _queued(account)
         .add_columns(
-            requests.c.source,
             targets.c.request_id,
             targets.c.lytics_table,
             targets.c.field,
