@@ -12,6 +12,7 @@ from typing import Final
 
 from connector.errors import ConnectorError, RateLimited, Refused, Temporary
 from connector.services import comments
+from connector.services.observing import observes
 from connector.services.remote import call_each
 from connector.services.settle import count
 from connector.services.site import Site, SourceWork
@@ -40,7 +41,8 @@ def _warn_of(site: Site, source: SourceWork) -> bool:
     said = {}
     for row in rows:
         counts = count(*counted[row.id])
-        said[row.id] = comments.due_soon(counts, row.received_at, row.due_at, held=row.state is RequestState.HELD)
+        held, observed = row.state is RequestState.HELD, observes(site, source)
+        said[row.id] = comments.due_soon(counts, row.received_at, row.due_at, held=held, observed=observed)
         site.log.warning(
             "deadline_near",
             source=source.name,

@@ -25,6 +25,7 @@ from connector.store.tables import requests as requests_table
 from connector.store.tables import targets as targets_table
 from connector.store.tangle_tables import tangle_releases
 from tests.support.site import RULES, Bench
+from tests.support.stand_ins import Killed
 
 FAMILY = [("email", f"relative-{number}@example.com") for number in range(3)]
 
@@ -363,3 +364,57 @@ def test_nobody_is_named_in_what_is_stored_or_said(guarded: Bench) -> None:
     assert "relative-" not in str([guarded.rows(one) for one in (targets_table, tangle_releases, history)])
     assert "relative-" not in str(guarded.log.records)
     assert not [one for one in guarded.rows(targets_table) if "relative" in one.value.reveal()]
+
+
+def dying(bench: Bench, at: str) -> None:
+    """Let the process die at a point."""
+
+    def dies(point: str) -> None:
+        if point == at:
+            raise Killed
+
+    bench.site = replace(bench.site, reached=dies)
+
+
+def test_killed_before_the_hold_is_committed_it_is_held_afterwards_and_nothing_went(guarded: Bench) -> None:
+    guarded.with_account(tangle=TangleRule(9))
+    guarded.lytics.others = {"s1@example.com": FAMILY}
+    guarded.deliver("s1")
+    map_requests(guarded.site)
+    look_up_before(guarded.site)
+    guarded.with_account(tangle=TangleRule(2))
+    alive = guarded.site.reached
+    dying(guarded, "counted")
+    with pytest.raises(Killed):
+        submit(guarded.site)
+    assert guarded.state() == "queued"
+    guarded.starts_again()
+    guarded.site = replace(guarded.site, reached=alive)
+    guarded.run_to_end()
+    assert guarded.state() == "held"
+    assert guarded.lytics.calls == []
+
+
+def test_a_worker_that_chose_before_another_held_the_request_submits_nothing_of_it(guarded: Bench) -> None:
+    """One worker has read what is due; meanwhile another one writes down what it found on the profile."""
+    guarded.lytics.others = {"s1@example.com": FAMILY}
+    guarded.knows("00481516", field="loyalty_id")
+    guarded.deliver("s1", ("loyalty id", "00481516"), ("email", "s1@example.com"))
+    map_requests(guarded.site)
+    with guarded.database.read() as connection:
+        chosen = targets.to_submit(connection, "main", guarded.clock.now(), 9, looked_up=False)
+    look_up_before(guarded.site)
+    assert len(chosen) == 2
+    guard = guards.Guard(guarded.site, guarded.site.accounts["main"], guarded.clock.now())
+    with guarded.database.write() as connection:
+        _, mine = submissions.intend(
+            connection,
+            account="main",
+            deletion_api="identity-delete",
+            lytics_table="user",
+            field="loyalty_id",
+            members=[one for one in chosen if one.field == "loyalty_id"],
+            now=guarded.clock.now(),
+            admit=guard.admit,
+        )
+    assert mine == []

@@ -64,6 +64,17 @@ def test_one_that_is_held_says_so(bench: Bench) -> None:
     assert "It is held here until a person has looked at it." in warner.said[0][1]
 
 
+def test_an_account_that_only_observes_is_no_silence_of_lytics(bench: Bench) -> None:
+    warner = StandInCommenter()
+    bench.beside(warner=warner)
+    bench.with_account(observes=True)
+    bench.deliver("s1")
+    days(bench, 25)
+    ((_, text),) = warner.said
+    assert "Observed only: nothing is deleted for now." in text
+    assert "Lytics" not in text.partition("identity")[0]
+
+
 def test_what_is_over_in_time_is_not_warned_of(waiting: Bench, warner: StandInCommenter) -> None:
     for one in list(waiting.lytics.operations):
         waiting.lytics.finish(one)
