@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -240,6 +241,9 @@ def test_nothing_goes_while_a_part_of_the_request_was_not_looked_up(guarded: Ben
         "email": "present",
         "loyalty_id": None,
     }
+    with guarded.database.read() as connection:
+        asked = partial(targets.to_submit, connection, "main", guarded.clock.now(), 9, looked_up=True)
+        assert (len(asked()), len(asked(whole=True)), len(asked(approved=True, whole=True))) == (1, 0, 0)
     submit(guarded.site)
     assert guarded.lytics.calls == []
     guarded.run_to_end(2)
@@ -299,12 +303,14 @@ def test_a_request_of_which_something_went_before_is_held_and_goes_on_where_it_w
 
 def test_a_new_attempt_is_counted_anew(guarded: Bench) -> None:
     guarded.lytics.refuses = {"s1@example.com"}
+    guarded.lytics.others = {"s1@example.com": FAMILY[:2]}
     guarded.deliver("s1")
     guarded.run_to_end()
-    assert guarded.state() == "failed"
+    assert (guarded.state(), guarded.target().strangers) == ("failed", 2)
     guarded.lytics.refuses = set()
     guarded.lytics.others = {"s1@example.com": FAMILY}
     guarded.deliver("s1")
+    assert (guarded.target().strangers, guarded.target().strangers_in) == (None, None)
     guarded.run_to_end()
     assert guarded.state() == "held"
 
