@@ -174,4 +174,4 @@ def with_remotes(site: Site, rate: float, submits: memoryview, stages: memoryvie
 
 
 def _pace(rate: float, concurrency: int, site: Site) -> Pace | None:
-    return Pace(RateLimit(rate, stop=site.stop), concurrency, stop=site.stop) if rate else None
+    return Pace(RateLimit(rate, stop=site.stop), concurrency, lease=site.lease) if rate else None

@@ -132,6 +132,7 @@ ACTIONS: Final[dict[str, str]] = {
     "worker_stopped": "the worker has finished what was in hand",
     "worker_restarts": "a worker lost the database or its jobs, and begins anew at `next_at`; nothing is lost",
     "jobs_taken_over": "jobs of a worker that fell silent were given to the others",
+    "sessions_ended": "database sessions of a process that stood still were ended; what they held locked is free",
     "step_failed": "a step ended with an error; the next tick takes up what was left",
     "uncaught": "a defect ended a process or a thread; `error_class` and `place` say where",
     "library_record": "a library wrote a warning or an error; its text is left out",

@@ -16,6 +16,7 @@ from connector.codes import Code
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
 from connector.errors import ConnectorError, Misconfigured, Refused
+from connector.lease import Lease
 from connector.mapping.rules import RuleSet
 from connector.policy.approval import Approval
 from connector.policy.deadlines import Regulation
@@ -197,6 +198,7 @@ class Site:
 
     Attributes:
         arrivals: what shares the commits of deliveries that come in at the same time.
+        lease: asked before every call to an account or a source.
         reached: called at every point of `connector.stops`.
         confirm: calls the address that a verified sender asks us to call before it delivers anything.
         wake: called last in a transaction that accepts deliveries, with their sources, so that a worker takes them up
@@ -213,6 +215,7 @@ class Site:
     report_retry: RetryPolicy
     budgets: Budgets = field(default_factory=Budgets)
     stop: threading.Event = field(default_factory=threading.Event)
+    lease: Lease = field(default_factory=Lease)
     pauses: Pauses = field(default_factory=Pauses)
     breakers: Breakers = field(default_factory=Breakers)
     key_uses: KeyUses = field(default_factory=KeyUses)

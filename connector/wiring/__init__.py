@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from connector.dialect.reply import Replies
 from connector.engine.schedule import MAP, READ_BACK
 from connector.errors import Misconfigured, Temporary
 from connector.hosts import AllowedHost
+from connector.lease import Lease
 from connector.mapping.rules import RuleSet, compile_rules
 from connector.observe.log import configure
 from connector.outbound import Client
@@ -83,24 +83,25 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         role: which process this is, for the log: web, worker or cli.
     """
     clock = clock or SystemClock()
-    stop = threading.Event()
+    lease = Lease()
     engine = config.engine
     log = configure(role, config.log.level, config.log.format)
     http = guarded_client(config, clock)
     documents = published_documents(http, log)
     database = open_database(config)
-    sources = {name: _source(config, name, clock, stop, documents) for name in config.sources}
+    sources = {name: _source(config, name, clock, lease, documents) for name in config.sources}
     return Site(
         database=database,
         clock=clock,
         pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
         sources=sources,
-        accounts={name: account_work(name, one, clock, stop) for name, one in config.accounts.items()},
+        accounts={name: account_work(name, one, clock, lease) for name, one in config.accounts.items()},
         log=log,
         rng=random.random,
         report_retry=_REPORT_RETRY,
         budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
-        stop=stop,
+        stop=lease.stop,
+        lease=lease,
         reached=stopper(os.environ),
         confirm=partial(_confirm, http),
         wake=wake_nobody if database.is_sqlite else _waking(sources),
@@ -167,10 +168,10 @@ def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
     return PLATFORMS[settings.platform](described), rules, scope
 
 
-def _source(config: Config, name: str, clock: Clock, stop: threading.Event, documents: Documents) -> SourceWork:
+def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Documents) -> SourceWork:
     settings = config.sources[name]
     dialect, rules, scope = reading_of(settings)
-    onetrust = Tenant.of(settings.report, clock, stop) if settings.report is not None else None
+    onetrust = Tenant.of(settings.report, clock, lease) if settings.report is not None else None
     content_types = settings.generic.content_types if settings.generic is not None else {"application/json"}
     return SourceWork(
         name=name,
@@ -180,7 +181,7 @@ def _source(config: Config, name: str, clock: Clock, stop: threading.Event, docu
         url=settings.url,
         media_types=media_types(settings.verify) | content_types,
         dialect=dialect,
-        reporter=reporter(settings, onetrust, clock, stop, rehearsal=config.outbound.rehearsal),
+        reporter=reporter(settings, onetrust, clock, lease, rehearsal=config.outbound.rehearsal),
         rules=rules,
         scope=scope,
         regulation=settings.regulation,

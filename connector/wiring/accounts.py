@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,10 +9,10 @@ from connector.clock import Clock
 from connector.config.account import AccountSettings
 from connector.config.fuse import SourceFuseSettings
 from connector.config.models import Config, SourceSettings
+from connector.lease import Lease
 from connector.lytics.account import Account, DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
-from connector.lytics.pace import Pace, RateLimit
 from connector.outbound import Client
 from connector.policy.approval import Approval, ApprovalMode, Approvals
 from connector.policy.fuse import FusePolicy
@@ -21,7 +20,7 @@ from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.policy.tangle import TangleRule
 from connector.services.site import AccountWork, LookUp, SchemaRule
-from connector.wiring.limits import limits_of
+from connector.wiring.limits import limits_of, pace_of
 
 # How a failed call is tried again. Waits in seconds.
 _LYTICS_RETRY = RetryPolicy(first_s=2.0, max_s=300.0, misconfigured_s=300.0)
@@ -56,9 +55,9 @@ def approvals_of(config: Config) -> dict[str, Approvals]:
     return by_account
 
 
-def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
+def account_work(name: str, settings: AccountSettings, clock: Clock, lease: Lease) -> AccountWork:
     """Build what the steps work with for one account."""
-    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
+    pace = pace_of(settings.requests_per_second, settings.concurrency, lease)
     http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
     account = lytics_account(name, settings, http)
     return AccountWork(

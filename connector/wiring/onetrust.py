@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +9,7 @@ from typing import Final
 
 from connector.clock import Clock
 from connector.config.onetrust import ReportSettings
-from connector.lytics.pace import Pace, RateLimit
+from connector.lease import Lease
 from connector.model import SourceStatus
 from connector.outbound import Client
 from connector.ports import FollowUp, Reporter
@@ -22,7 +21,7 @@ from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.resolutions import OneTrustResolutions
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.onetrust.webhook import WorkflowReporter, WorkflowWebhook
-from connector.wiring.limits import REPORT_CONCURRENCY, limits_of
+from connector.wiring.limits import REPORT_CONCURRENCY, limits_of, pace_of
 
 # From when on the log warns of a due date where nobody at the source is told.
 _LOG_DAYS: Final = 7.0
@@ -37,9 +36,9 @@ class Tenant:
     api: OneTrustApi
 
     @classmethod
-    def of(cls, settings: ReportSettings, clock: Clock, stop: threading.Event) -> Tenant:
+    def of(cls, settings: ReportSettings, clock: Clock, lease: Lease) -> Tenant:
         """Build the client of a tenant."""
-        pace = Pace(RateLimit(settings.requests_per_second, stop=stop), REPORT_CONCURRENCY, stop=stop)
+        pace = pace_of(settings.requests_per_second, REPORT_CONCURRENCY, lease)
         base_url = base_url_of(settings.host, settings.base_url)
         http = Client(base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
         tokens = TokenSource(

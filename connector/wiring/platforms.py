@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 from connector.clock import Clock
@@ -10,7 +9,7 @@ from connector.config.described_report import DescribedReportSettings
 from connector.config.generic import GenericSettings
 from connector.config.models import SourceSettings
 from connector.hosts import AllowedHost
-from connector.lytics.pace import Pace, RateLimit
+from connector.lease import Lease
 from connector.outbound import Client
 from connector.outbound.guarded import Guarded
 from connector.policy.polling import PollPolicy
@@ -27,7 +26,7 @@ from connector.sources.generic.report import (
 from connector.sources.onetrust.api import normalised
 from connector.sources.onetrust.listing import OneTrustListing
 from connector.sources.onetrust.roll import OneTrustRoll
-from connector.wiring.limits import REPORT_CONCURRENCY, limits_of
+from connector.wiring.limits import REPORT_CONCURRENCY, limits_of, pace_of
 from connector.wiring.onetrust import Tenant
 
 # For requests that are held because their source does not list them as they came.
@@ -35,7 +34,7 @@ _ASK_AGAIN = PollPolicy(first_s=900.0, factor=2.0, max_s=21_600.0)
 
 
 def reporter(
-    settings: SourceSettings, onetrust: Tenant | None, clock: Clock, stop: threading.Event, *, rehearsal: bool
+    settings: SourceSettings, onetrust: Tenant | None, clock: Clock, lease: Lease, *, rehearsal: bool
 ) -> Reporter:
     """Build what tells a source what became of its requests."""
     if onetrust is not None:
@@ -43,13 +42,13 @@ def reporter(
     generic = settings.generic
     if generic is None or generic.report is None:
         return NoReporter()
-    return _generic_reporter(generic, generic.report, clock, stop, rehearsal=rehearsal)
+    return _generic_reporter(generic, generic.report, clock, lease, rehearsal=rehearsal)
 
 
 def _generic_reporter(
-    generic: GenericSettings, settings: DescribedReportSettings, clock: Clock, stop: threading.Event, *, rehearsal: bool
+    generic: GenericSettings, settings: DescribedReportSettings, clock: Clock, lease: Lease, *, rehearsal: bool
 ) -> Reporter:
-    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), REPORT_CONCURRENCY, stop=stop)
+    pace = pace_of(settings.requests_per_second, REPORT_CONCURRENCY, lease)
     names = generic.description().names
     to: Addressee
     if settings.base_url is not None:

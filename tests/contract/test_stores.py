@@ -81,8 +81,8 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 
 class TestSchema:
-    def test_an_empty_store_is_brought_up_to_date_once(self, store_url: str) -> None:
-        with Database(store_url) as database:
+    def test_an_empty_store_is_brought_up_to_date_once(self, empty_store_url: str) -> None:
+        with Database(empty_store_url) as database:
             assert schema.upgrade(database) == (None, schema.newest())
             assert schema.upgrade(database) == (schema.newest(), schema.newest())
             schema.require_current(database)
@@ -99,19 +99,19 @@ class TestSchema:
                 wanted = {tuple(one.columns.keys()) for one in table.foreign_key_constraints}
                 assert {tuple(one["constrained_columns"]) for one in found.get_foreign_keys(table.name)} == wanted
 
-    def test_several_processes_may_upgrade_at_the_same_time(self, store_url: str) -> None:
+    def test_several_processes_may_upgrade_at_the_same_time(self, empty_store_url: str) -> None:
         def upgrade(_: int) -> None:
-            with Database(store_url) as database:
+            with Database(empty_store_url) as database:
                 schema.upgrade(database)
 
         assert at_once(3, upgrade) == [None] * 3
-        with Database(store_url) as database, database.read() as connection:
+        with Database(empty_store_url) as database, database.read() as connection:
             context = MigrationContext.configure(connection, opts={"include_name": is_ours})
             assert compare_metadata(context, t.metadata) == []
 
     @pytest.mark.parametrize("revision", [None, "0000_of_the_future"])
-    def test_any_other_revision_is_refused_by_name(self, store_url: str, revision: str | None) -> None:
-        with Database(store_url) as database:
+    def test_any_other_revision_is_refused_by_name(self, empty_store_url: str, revision: str | None) -> None:
+        with Database(empty_store_url) as database:
             if revision is not None:
                 schema.upgrade(database)
                 with database.write() as connection:
@@ -121,9 +121,9 @@ class TestSchema:
             assert refusal.value.code is Code.STORE_OUTDATED
             assert (revision or "none") in refusal.value.detail
 
-    def test_reading_from_an_empty_store_says_that_it_is_outdated(self, store_url: str) -> None:
+    def test_reading_from_an_empty_store_says_that_it_is_outdated(self, empty_store_url: str) -> None:
         with (
-            Database(store_url) as database,
+            Database(empty_store_url) as database,
             pytest.raises(Misconfigured) as refusal,
             database.read() as connection,
         ):

@@ -30,6 +30,7 @@ FACTS = frozenset(
         "ids",
         "inbound",
         "hosts",
+        "lease",
         "stops",
         "pointer",
     }
