@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -30,6 +30,7 @@ from connector.model import (
 )
 from connector.private import Private
 from connector.services.site import Site
+from connector.sighting import Sighting
 
 _REPORT_CONCURRENCY: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]+")
@@ -131,6 +132,9 @@ class Remote:
                 return Presence.ABSENT
             self.known += 1
             return Presence.PRESENT
+
+    def look_closely(self, table: str, field: str, value: Private, _fields: Collection[str]) -> Sighting:
+        return Sighting(self.look_up(table, field, value), frozenset({(field, value)}))
 
     def deliver(self, report: Report) -> Delivered:
         number = int(report.external["subtask_id"])

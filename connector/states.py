@@ -125,9 +125,10 @@ OPERATION_MOVES: Final[dict[OperationState, frozenset[OperationState]]] = {
 
 REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
     P.QUEUED: frozenset({P.SENT, P.SUPERSEDED, P.CONFLICT, P.NOT_WANTED, P.DEAD}),
-    P.SENT: frozenset(),
+    # The source asks once more for what is over: it is told once more.
+    P.SENT: frozenset({P.QUEUED}),
     P.SUPERSEDED: frozenset(),
-    P.CONFLICT: frozenset(),
+    P.CONFLICT: frozenset({P.QUEUED}),
     P.NOT_WANTED: frozenset(),
     # The source asks again, or an operator sends it again, once the cause is mended.
     P.DEAD: frozenset({P.QUEUED, P.SUPERSEDED, P.DROPPED}),

@@ -23,11 +23,12 @@ from connector.mapping.apply import apply_rules
 from connector.model import Purpose
 from connector.services import approvals
 from connector.services.map import refusal_of
-from connector.states import IdentityState
+from connector.states import IdentityState, RequestState
 from connector.store import overview as store_overview
 from connector.store import schema
+from connector.store.tangles import TANGLED
 from connector.wiring import open_database, reading_of
-from connector.wiring.accounts import approval_of
+from connector.wiring.accounts import approvals_of
 
 as_json = click.option("--json", "machine", is_flag=True, help="Print JSON for a machine.")
 
@@ -65,9 +66,7 @@ def status(context: Context, most: int | None, machine: bool) -> None:
             patience = {one: timedelta(days=given.warn_after_days) for one, given in context.config.accounts.items()}
             seen = store_overview.overview(connection, now, patience)
             blown = fuses.blown(connection, context.config, now)
-            unapproved = approvals.awaited(
-                connection, {name: approval_of(one) for name, one in context.config.accounts.items()}
-            )
+            unapproved = approvals.awaited(connection, approvals_of(context.config))
             named = [*store_overview.needing_attention(connection, now, most)] if most else []
             ended = [*store_overview.with_ended_reports(connection, most)] if most else []
     if machine:
@@ -157,6 +156,13 @@ def show(context: Context, name: str, machine: bool) -> None:
     if one.confirmed_at is not None:
         missing = f"; answers that look like an identity and are named by no rule: {one.unnamed}" if one.unnamed else ""
         console.print(f"listed by {one.source} since {plain(one.confirmed_at)}{missing}")
+    if one.state is RequestState.HELD and one.reason == TANGLED:
+        console.print(
+            "held: its profile in Lytics may be several people's, and would be deleted whole; see the targets. Let it "
+            f"go with: connector release {one.id} --reason WHY",
+            markup=False,
+            soft_wrap=True,
+        )
     for fuse in waits:
         console.print(f"waits: {fuse}", markup=False, highlight=False, soft_wrap=True)
     console.print(grid("History", ("at", "state", "reason"), ((h.at, h.state, h.reason) for h in dossier.history)))
@@ -166,9 +172,9 @@ def show(context: Context, name: str, machine: bool) -> None:
     console.print(
         grid(
             "Targets",
-            ("field", "state", "reason", "known before", "tries", "operation at Lytics", "its state"),
+            ("field", "state", "reason", "known before", "not named", "tries", "operation at Lytics", "its state"),
             (
-                (f"{t.lytics_table}.{t.field}", t.state, t.reason, t.known_before, t.tries, t.remote_id, t.word)
+                (f"{t.lytics_table}.{t.field}", t.state, t.reason, *_seen(t), t.tries, t.remote_id, t.word)
                 for t in dossier.targets
             ),
         )
@@ -180,6 +186,12 @@ def show(context: Context, name: str, machine: bool) -> None:
             ((r.created_at, r.status, r.state, r.tries, r.reason, r.comment) for r in dossier.reports),
         )
     )
+
+
+def _seen(target: Any) -> tuple[Any, str]:
+    """Return what the look-up said, and how many identifiers beyond the request it showed on the profile."""
+    shown = ", ".join(f"{number} {name}" for name, number in sorted((target.strangers_in or {}).items()))
+    return target.known_before, shown
 
 
 def _rows(dossier: store_overview.Dossier) -> dict[str, Any]:

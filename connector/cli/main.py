@@ -37,9 +37,23 @@ def cli(context: click.Context, config_path: str, overrides: tuple[str, ...]) ->
 
 
 def _add_commands() -> None:
-    from connector.cli import approve, configuration, demo, dlq, doctor, guards, inspect, keys, rehearse, serve, verify
+    from connector.cli import (
+        approve,
+        configuration,
+        demo,
+        dlq,
+        doctor,
+        guards,
+        inspect,
+        keys,
+        rehearse,
+        release,
+        serve,
+        verify,
+    )
 
-    for module in (serve, inspect, doctor, dlq, approve, guards, verify, keys, configuration, rehearse, demo):
+    modules = (serve, inspect, doctor, dlq, approve, release, guards, verify, keys, configuration, rehearse, demo)
+    for module in modules:
         for command in module.COMMANDS:
             cli.add_command(command)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from connector.config.account import AccountSettings
+from connector.config.account import AccountSettings, ApprovalWord
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.fuse import SourceFuseSettings
@@ -132,6 +132,14 @@ class SourceSettings(Section):
     ignore_kinds: tuple[str, ...] = Field((), description="Kinds of identity that may stay unmapped.")
     verify: Annotated[tuple[Check, ...], AfterValidator(can_pass_together)] = Field(
         min_length=1, description="The checks of a delivery; all have to pass."
+    )
+    approval: ApprovalWord = Field(
+        "never",
+        description="What a person has to approve of this source before it is handed to Lytics, beside what the "
+        "account asks for: the stricter of the two counts. `first-run` is over once a request of it was completed.",
+    )
+    approval_above: int = Field(
+        100, ge=0, le=1_000_000_000, description='With approval = "above": as in an account, of this source alone.'
     )
     fuse: SourceFuseSettings = Field(
         default_factory=SourceFuseSettings,

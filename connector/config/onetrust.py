@@ -124,6 +124,13 @@ class ReportSettings(Section):
     progress_comments: bool = Field(
         False, description="Whether an internal comment says, once a day, that a request is still under way."
     )
+    deadline_comment_days: float = Field(
+        7.0,
+        ge=0,
+        le=90,
+        description="Days before the due date from which an internal comment warns, once, that Lytics has not "
+        "confirmed the erasure. 0 for no comment; the log says it all the same, seven days before.",
+    )
     conflict_comments: bool = Field(
         False,
         description="Whether an internal comment tells the result where somebody else ended the subtask before us.",

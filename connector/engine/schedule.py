@@ -19,6 +19,7 @@ from connector.services.reconcile import reconcile
 from connector.services.report import report
 from connector.services.site import Site
 from connector.services.submit import submit
+from connector.services.warn import warn
 
 
 class Per(StrEnum):
@@ -86,6 +87,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("confirm", confirm, per=Per.ACCOUNT),
     Step("report", report, per=Per.SOURCE),
     Step("progress", progress, every=60, per=Per.SOURCE),
+    Step("warn", warn, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
 )
 

@@ -90,6 +90,8 @@ ACTIONS: Final[dict[str, str]] = {
     "fuse_blown": "more values were to be handed to Lytics than a fuse lets pass; what waits for it stays queued until "
     "`connector resume`. Said again every hour",
     "fuse_endangers": "requests that wait behind a blown fuse are due within seven days, the first at `due_at`",
+    "request_tangled": "a profile has more identifiers that the request does not name than tangled_above; it is held. "
+    "`count`: the most of one field",
     "hold_applied": "a request names somebody on the legal hold list; rejected, or held if something went before",
     "holds_illegible": "the legal hold list was made under another pseudonym key; nothing is submitted in any account",
     "schema_wrong": "the account's schema lacks a mapped field, or does not use it as an identity; see schema_check",
@@ -122,6 +124,8 @@ ACTIONS: Final[dict[str, str]] = {
     "follow_up_refused": "what follows a report was refused; the report itself was told. `follow_up` says what",
     "progress_told": "people at the source were told that a request is still under way",
     "progress_not_told": "they could not be told that; it is tried again the next day",
+    "deadline_near": "a request is not over and its due date is near or past; `count` targets are still pending",
+    "deadline_not_told": "people at the source could not be told that; `code` says why",
     "resolutions_not_checked": "a source could not be asked for its resolutions; they are asked for at the next start",
     "resolution_faulty": "a configured resolution is not listed at the source, or not for subtasks",
     "worker_started": "the worker runs its steps",

@@ -166,15 +166,17 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     _take_over(connection, row, arrival)
     if added and row.state in FINISHED_REQUESTS - _MAY_START_AGAIN:
         raise Rejected(Code.REQUEST_FINISHED)
-    began = call_again(connection, row, now, asked=asked)
+    # Bytes that come again are a sender's retry, unless the source lists its tasks and is read before it is told.
+    began = call_again(connection, row, now, asked=asked, anew=asked or arrival.has_event_id)
     return Stored(row.id, duplicate=not began and (added == 0 or row.state in _MAY_START_AGAIN))
 
 
-def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: bool) -> bool:
+def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: bool, anew: bool = True) -> bool:
     """Do what a further call for a locked request is for; say whether that begins a new attempt.
 
     Args:
         asked: whether its source is asked what it lists.
+        anew: whether it surely is another call, so that what was told is told again, as after a reprocess.
     """
     if asked:
         confirmations.ask_now(connection, row, now)
@@ -182,8 +184,8 @@ def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: boo
         reports.supersede(connection, [row.id], now)
         return requests.start_again(connection, row, now, asked=asked)
     if row.state in FINISHED_REQUESTS:
-        # The source asks again: a last report that never reached it is sent once more.
-        reports.revive(connection, row.id, row.attempt, now)
+        # The source asks again: the last report is sent once more, also if it was sent before. Nothing is deleted.
+        reports.revive(connection, row.id, row.attempt, now, told=anew)
     return False
 
 

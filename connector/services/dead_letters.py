@@ -34,7 +34,7 @@ _NO_FAILED_REQUEST: Final = {
     RequestState.RECEIVED: "a new attempt has begun already",
     RequestState.QUEUED: "a new attempt has begun already",
     RequestState.WORKING: "it is being carried out",
-    RequestState.HELD: "it is held: correct the mapping and restart the worker, then it goes on by itself",
+    RequestState.HELD: "it is held: `connector show` says why; once that is mended, or it is released, it goes on",
     RequestState.COMPLETED: "everything asked for was deleted already",
     RequestState.REJECTED: "it was refused before anything was deleted; only a new call of the source asks again",
 }

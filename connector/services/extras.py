@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from connector.ports import Commenter, Filing, FollowUp, ResolutionCheck
 
@@ -16,10 +17,13 @@ class Extras:
         filing: where evidence goes before a completion is reported.
         follow_ups: what it is told after a report.
         commenter: what tells people there once a day that the work goes on.
+        warner: what tells people there that a due date is near; `warn_before`: how near.
         resolutions: what looks whether it knows the resolutions that are sent along.
     """
 
     filing: Filing | None = None
     follow_ups: Sequence[FollowUp] = ()
     commenter: Commenter | None = None
+    warner: Commenter | None = None
+    warn_before: timedelta = timedelta(days=7)
     resolutions: ResolutionCheck | None = None

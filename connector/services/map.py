@@ -10,6 +10,7 @@ from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.private import Private
 from connector.services import comments, holds
+from connector.services.observing import observes
 from connector.services.settle import settle
 from connector.services.site import Scope, Site
 from connector.services.together import together
@@ -128,12 +129,9 @@ def _values(said: Sequence[AnyRow], result: MappingResult) -> list[Private]:
 
 
 def _comment(site: Site, row: AnyRow, result: MappingResult, *, is_stopped: bool) -> str:
-    return comments.stopped() if is_stopped else comments.in_progress(result, observed=_observed(site, row))
-
-
-def _observed(site: Site, row: AnyRow) -> bool:
-    account = site.accounts.get(site.sources[row.source].account)
-    return account is not None and account.observes
+    if is_stopped:
+        return comments.stopped()
+    return comments.in_progress(result, observed=observes(site, site.sources[row.source]))
 
 
 def refusal_of(scope: Scope, *, is_test: bool, request_types: Iterable[str]) -> str:

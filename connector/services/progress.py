@@ -11,6 +11,7 @@ from typing import Final
 
 from connector.errors import ConnectorError
 from connector.services import comments
+from connector.services.observing import observes
 from connector.services.remote import HALTING, call_each
 from connector.services.settle import count
 from connector.services.site import Site, SourceWork
@@ -61,4 +62,8 @@ def _claim(site: Site, source: SourceWork) -> list[tuple[AnyRow, str]]:
         reports.remind(connection, [row.id for row in due if row.id not in over], now + EVERY)
         wanted = [row for row in due if row.id not in over and row.state in _UNDER_WAY]
         counted = identities.count_states(connection, [row.request_id for row in wanted])
-    return [(row, comments.under_way(count(*counted[row.request_id]), row.received_at, row.due_at)) for row in wanted]
+    observed = observes(site, source)
+    return [
+        (row, comments.under_way(count(*counted[row.request_id]), row.received_at, row.due_at, observed=observed))
+        for row in wanted
+    ]

@@ -23,6 +23,7 @@ from connector.policy.deadlines import Regulation
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
+from connector.policy.tangle import TangleRule
 from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
 from connector.private import Private
 from connector.services.extras import Extras
@@ -106,6 +107,7 @@ class SourceWork:
         read_back: what the source itself has to list before anything is deleted; None if it is not asked.
         backstop: how its own list of open tasks is looked through; None if it is not.
         fuse: how much of it may be handed to Lytics before a person has to look; None for no bound.
+        approval: what a person has to approve of it, beside what its account asks for.
     """
 
     name: str
@@ -124,6 +126,7 @@ class SourceWork:
     backstop: BackstopRules | None = None
     extras: Extras = field(default_factory=Extras)
     fuse: FusePolicy | None = None
+    approval: Approval = field(default_factory=Approval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ class AccountWork:
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
         fuse: how much may be handed to it before a person has to look; None for no bound.
+        tangle: when a request is held for other people on its profile; None where that is not looked at.
     """
 
     name: str
@@ -165,6 +169,7 @@ class AccountWork:
     observes: bool = False
     lost_after_s: float = 86_400.0
     fuse: FusePolicy | None = None
+    tangle: TangleRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,20 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
         return False
     limit = account.batch_max_values * _BATCHES_PER_RUN
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
-    approved = approvals.must_be_approved(site, account)
-    limit = limit if approved else account.approval.most(limit)
+    needed = approvals.must_be_approved(site, account)
+    limit = limit if needed.everything else approvals.rules_of(site, account).most(limit)
     with site.database.read() as connection:
         now = site.clock.now()
         rows = targets.to_submit(
-            connection, account.name, now, limit, looked_up=looked_up, without=waiting, approved=approved
+            connection,
+            account.name,
+            now,
+            limit,
+            looked_up=looked_up,
+            without=waiting,
+            approved=needed.everything,
+            asking=needed.sources,
+            whole=account.tangle is not None,
         )
     if not rows or not schema.allows(site, account):
         return False

@@ -239,6 +239,8 @@ def dossier(connection: Connection, request: AnyRow) -> Dossier:
                 targets.c.state,
                 targets.c.reason,
                 targets.c.known_before,
+                targets.c.strangers,
+                targets.c.strangers_in,
                 targets.c.submission_id,
                 targets.c.tries,
                 targets.c.next_at,

@@ -136,13 +136,17 @@ def remind(connection: Connection, ids: Collection[str], at: datetime | None) ->
         connection.execute(update(reports).where(reports.c.id.in_(part)).values(remind_at=at))
 
 
-def revive(connection: Connection, request_id: str, attempt: int, now: datetime) -> int:
+def revive(connection: Connection, request_id: str, attempt: int, now: datetime, *, told: bool) -> int:
     """Queue this attempt's last report again if it was given up: the source asks for the same request once more.
 
     That outweighs an operator's decision not to send it.
+
+    Args:
+        told: whether one that was sent, or met another decision, is sent again as well.
     """
     revived = 0
-    for old in (ReportState.DEAD, ReportState.DROPPED):
+    again = (ReportState.SENT, ReportState.CONFLICT) if told else ()
+    for old in (ReportState.DEAD, ReportState.DROPPED, *again):
         ids = connection.scalars(
             select(reports.c.id).where(
                 reports.c.request_id == request_id,

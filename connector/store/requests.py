@@ -172,6 +172,8 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             failures=0,
             looks=0,
             known_before=None,
+            strangers=None,
+            strangers_in=None,
             submission_id=None,
             operation_id=None,
             batch_cap=None,
@@ -179,7 +181,7 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             next_at=now,
             entered_at=now,
         )
-    again = {"attempt": row.attempt + 1, "finished_at": None}
+    again = {"attempt": row.attempt + 1, "finished_at": None, "warned_at": None}
     again |= {"confirm_at": now if asked else None, "confirm_tries": 0}
     first = RequestState.UNCONFIRMED if asked else RequestState.RECEIVED
     return move_request(connection, row, first, now, reason=reason, **again)

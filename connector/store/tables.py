@@ -72,6 +72,8 @@ requests = Table(
     Column("confirmed_at", UtcDateTime),
     # When it answered last; NULL if it never did.
     Column("answered_at", UtcDateTime),
+    # When it was warned of that its due date is near; NULL as long as it was not.
+    Column("warned_at", UtcDateTime),
     # Answers of the source's form that no rule names and that look like an identity.
     Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
     UniqueConstraint("source", "request_key"),
@@ -82,6 +84,9 @@ requests = Table(
     ),
     _index_where("ix_requests_not_mapped", "state", "due_at", "id", where="mapping_digest = '' AND confirm_at IS NULL"),
     _index_where("ix_requests_asked", "source", "confirm_at", "id", where="confirm_at IS NOT NULL"),
+    # The sources of which anything was ever completed.
+    _index_where("ix_requests_completed", "source", where="state = 'completed'"),
+    _index_where("ix_requests_unwarned", "source", "due_at", "id", where="warned_at IS NULL AND finished_at IS NULL"),
     # Open requests by when their source answered last.
     _index_where(
         "ix_requests_answered",
@@ -172,6 +177,10 @@ targets = Table(
     Column("due_at", UtcDateTime, nullable=False),
     # What the look-up said before anything was submitted; NULL until it was asked.
     Column("known_before", Word(Presence)),
+    # How many identifiers it found on the profile that the request does not name: the most of one field, NULL if that
+    # cannot be told; and by field, NULL if there are none.
+    Column("strangers", Integer),
+    Column("strangers_in", JSON(none_as_null=True)),
     Column("submission_id", ForeignKey("submissions.id")),
     Column("operation_id", ForeignKey("operations.id")),
     Column("tries", Integer, nullable=False, default=0),

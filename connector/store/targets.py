@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, or_, select, text, update
 
 from connector.model import Presence
 from connector.states import TERMINAL_TARGETS, RequestState, TargetState
@@ -16,6 +16,8 @@ from connector.store.tables import operations, requests, targets
 
 # Word for word as in the index that answers it.
 _APPROVED: Final = text("targets.approved_at IS NOT NULL AND targets.state = 'queued'")
+_BESIDE: Final = targets.alias("beside")
+_NOT_SEEN: Final = _BESIDE.c.known_before.is_(None)
 # Only targets of requests that no person has to look at first.
 FREE_REQUESTS: Final = (RequestState.QUEUED, RequestState.WORKING)
 
@@ -45,13 +47,21 @@ def to_look_up_before(connection: Connection, account: str, now: datetime, limit
     ).all()
 
 
-def set_known_before(connection: Connection, ids: Sequence[str], presence: Presence) -> None:
-    """Write down what the look-up before the deletion said, unless an earlier answer stands there."""
+def set_known_before(
+    connection: Connection, ids: Sequence[str], presence: Presence, strangers: Mapping[str, int] | None = None
+) -> None:
+    """Write down what the look-up before the deletion said, unless an earlier answer stands there.
+
+    Args:
+        strangers: how many identifiers the request does not name are on the profile, by field; None if not counted.
+    """
+    counted = {"strangers": None if strangers is None else max(strangers.values(), default=0)}
+    seen = {"known_before": presence, "looks": 0, "strangers_in": dict(strangers) if strangers else None, **counted}
     for part in parts(ids):
         connection.execute(
             update(targets)
             .where(targets.c.id.in_(part), targets.c.state == TargetState.QUEUED, targets.c.known_before.is_(None))
-            .values(known_before=presence, looks=0)
+            .values(seen)
         )
 
 
@@ -64,6 +74,8 @@ def to_submit(
     looked_up: bool,
     without: Collection[str] = (),
     approved: bool = False,
+    asking: Collection[str] = (),
+    whole: bool = False,
 ) -> Sequence[AnyRow]:
     """Return queued targets that may be submitted now, most urgent first.
 
@@ -71,7 +83,11 @@ def to_submit(
         looked_up: whether only targets that were looked up before may go.
         without: sources that have to wait.
         approved: whether only what a person approved may go.
+        asking: sources of which only what a person approved may go.
+        whole: whether nothing of a request may go before everything of it was looked up.
     """
+    unseen = (_BESIDE.c.request_id == targets.c.request_id, _BESIDE.c.account == targets.c.account)
+    incomplete = select(_BESIDE.c.id).where(*unseen, _BESIDE.c.state == TargetState.QUEUED, _NOT_SEEN).exists()
     due = (
         select(
             targets.c.id,
@@ -93,6 +109,8 @@ def to_submit(
             targets.c.next_at <= now,
             requests.c.state.in_(FREE_REQUESTS),
             *([requests.c.source.not_in(sorted(without))] if without else []),
+            *([or_(requests.c.source.not_in(sorted(asking)), targets.c.approved_at.is_not(None))] if asking else []),
+            *([~incomplete] if whole else []),
         )
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)

@@ -41,7 +41,7 @@ from connector.store.database import Database
 from connector.store.jobs import Wake
 from connector.web import tokens
 from connector.web.app import Flask, create_app
-from connector.wiring.accounts import account_work, fuse_policy
+from connector.wiring.accounts import account_work, approval_of, fuse_policy
 from connector.wiring.onetrust import Tenant
 from connector.wiring.platforms import backstop_of, read_back, reporter
 
@@ -190,6 +190,7 @@ def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Do
         backstop=backstop_of(settings, onetrust),
         extras=onetrust.extras() if onetrust is not None else Extras(),
         fuse=fuse_policy(settings.fuse),
+        approval=approval_of(settings),
     )
 
 

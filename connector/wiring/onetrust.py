@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from connector.clock import Clock
 from connector.config.onetrust import ReportSettings
@@ -20,6 +22,9 @@ from connector.sources.onetrust.resolutions import OneTrustResolutions
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.onetrust.webhook import WorkflowReporter, WorkflowWebhook
 from connector.wiring.limits import REPORT_CONCURRENCY, limits_of, pace_of
+
+# From when on the log warns of a due date where nobody at the source is told.
+_LOG_DAYS: Final = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class Tenant:
             else None,
             follow_ups=tuple(self._follow_ups()),
             commenter=OneTrustCommenter(self.api, subtask_name=name) if settings.progress_comments else None,
+            warner=OneTrustCommenter(self.api, subtask_name=name) if settings.deadline_comment_days else None,
+            warn_before=timedelta(days=settings.deadline_comment_days or _LOG_DAYS),
             resolutions=OneTrustResolutions(self.api, resolutions) if any(resolutions.values()) else None,
         )
 

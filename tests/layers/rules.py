@@ -26,6 +26,7 @@ FACTS = frozenset(
         "ports",
         "clock",
         "private",
+        "sighting",
         "ids",
         "inbound",
         "hosts",

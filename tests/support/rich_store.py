@@ -10,8 +10,9 @@ from connector.codes import Code
 from connector.errors import Temporary
 from connector.model import Delivered
 from connector.policy.fuse import FusePolicy
+from connector.policy.tangle import TangleRule
 from connector.private import Private
-from connector.services import fuses, holds
+from connector.services import fuses, holds, tangles
 from connector.services.backstop import backstop
 from connector.store import tables as t
 from connector.store.audit import Decision
@@ -55,6 +56,13 @@ def _guarded(bench: Bench) -> None:
     holds.remove(bench.site, [Private("let-go@example.com")], [], decision)
     bench.deliver("kept", ("email", "Kept@example.com"))
     bench.run_to_end()
+    bench.with_account(tangle=TangleRule(0))
+    for name in ("tangled", "let-pass"):
+        bench.knows(f"{name}@example.com")
+        bench.lytics.others[f"{name}@example.com"] = [("email", "other@example.com")]
+        bench.deliver(name)
+    bench.run_to_end()
+    tangles.release(bench.site, bench.dossier("let-pass").request.id, decision)
 
 
 def _ended(bench: Bench) -> None:

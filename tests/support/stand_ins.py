@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from connector.model import (
     SubmitAnswer,
 )
 from connector.private import Private
+from connector.sighting import Sighting
 
 
 class Killed(BaseException):
@@ -39,6 +40,8 @@ class StandInLytics:
         answer: takes the place of the whole submission.
         refuses: a call that holds one of these values is refused as a whole.
         stays: values whose people are still there although their deletion is called finished.
+        others: (field, value) of what else is on the profile of a value.
+        shows: whether a closer look-up shows any identifier at all.
         unlisted: operations missing from the list of recent ones.
     """
 
@@ -62,6 +65,8 @@ class StandInLytics:
         self.refuses: set[str] = set()
         self.stays: set[str] = set()
         self.unlisted: set[str] = set()
+        self.others: dict[str, list[tuple[str, str]]] = {}
+        self.shows = True
         self.deletions: Counter[str] = Counter()
         self.finish_at_once = True
         self.ids_by_value: dict[str, str] = {}
@@ -132,6 +137,13 @@ class StandInLytics:
         if self.look_up_errors:
             raise self.look_up_errors.pop(0)
         return Presence.PRESENT if (table, field, value.reveal()) in self.people else Presence.ABSENT
+
+    def look_closely(self, table: str, field: str, value: Private, fields: Collection[str]) -> Sighting:
+        presence = self.look_up(table, field, value)
+        if presence is not Presence.PRESENT or not self.shows:
+            return Sighting(presence)
+        others = {(name, Private(one)) for name, one in self.others.get(value.reveal(), ()) if name in fields}
+        return Sighting(presence, frozenset({(field, value), *others}))
 
     def submitted(self) -> Counter[str]:
         """How often each value was part of a call."""

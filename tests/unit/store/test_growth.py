@@ -17,6 +17,7 @@ from connector.engine.schedule import STEPS
 from connector.model import Presence, RemoteState, RemoteStatus
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
+from connector.policy.tangle import TangleRule
 from connector.private import Private
 from connector.services import holds
 from connector.services.site import Budgets
@@ -197,6 +198,28 @@ def crowded(bench: Bench) -> None:
     submit(bench.site)
 
 
+def counting(bench: Bench) -> None:
+    """Let nothing of a request go before all of it was looked up, and let some be held for what was found."""
+    bench.with_account(tangle=TangleRule(2))
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE targets SET strangers = 0 WHERE known_before IS NOT NULL")
+        first = "id = (SELECT min(id) FROM targets)"
+        found = """strangers = 3, strangers_in = '{"email": 3}'"""
+        connection.exec_driver_sql(f"UPDATE targets SET {found} WHERE {first}")
+
+
+def near(bench: Bench) -> None:
+    """Let every request be late."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET due_at = received_at")
+
+
+def warned(bench: Bench) -> None:
+    """Let every request be late, and have been warned of."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET warned_at = received_at, due_at = received_at")
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -209,6 +232,9 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "look_up": (backlog.QUEUED, "look_up", None),
     "look_up when all were looked up": (backlog.LOOKED_UP, "look_up", None),
     "submit": (backlog.LOOKED_UP, "submit", None),
+    "look_up that counts": (backlog.QUEUED, "look_up", counting),
+    "submit whole requests": (backlog.LOOKED_UP, "submit", counting),
+    "submit whole requests when none was looked up": (backlog.QUEUED, "submit", counting),
     "submit under guard": (backlog.LOOKED_UP, "submit", guarded),
     "submit behind a blown fuse": (backlog.LOOKED_UP, "submit", stopped),
     "submit when nobody approved": (backlog.LOOKED_UP, "submit", unapproved),
@@ -221,6 +247,9 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "report": (backlog.UNREPORTED, "report", None),
     "progress": (backlog.QUEUED, "progress", remembered),
     "progress when all is over": (backlog.DONE, "progress", remembered),
+    "warn": (backlog.QUEUED, "warn", near),
+    "warn when all were warned of": (backlog.QUEUED, "warn", warned),
+    "warn when all is over": (backlog.DONE, "warn", None),
     "prune": (backlog.DONE, "prune", None),
 }
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 
 from bench import backlog
 from connector.codes import Code
@@ -24,8 +24,9 @@ from connector.mapping.rules import compile_rules
 from connector.model import Delivered, RemoteState, RemoteStatus
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
+from connector.policy.tangle import TangleRule
 from connector.private import Private
-from connector.services import approvals, fuses, holds
+from connector.services import approvals, fuses, holds, tangles
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
 from connector.store import audit, checkup, overview, targets
@@ -35,6 +36,7 @@ from connector.store import holds as listing_of_holds
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
+from connector.store.tangle_tables import tangle_releases
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.site import RULES, START, Bench
@@ -48,7 +50,19 @@ ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 
 # Who asks besides the steps.
 BESIDE = frozenset(
-    {"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"}
+    {
+        "intake",
+        "mark_orphans",
+        "show",
+        "status",
+        "status --list",
+        "hold",
+        "resume",
+        "audit",
+        "doctor",
+        "preview",
+        "release",
+    }
 )
 
 Statement = tuple[str, Any]
@@ -209,6 +223,20 @@ class Life:
             self.passes(1)
         self.bench.with_account(approval=Approval())
 
+    def is_tangled(self) -> None:
+        bench = self.bench
+        bench.with_account(tangle=TangleRule(0))
+        bench.knows("tangled@example.com", "late@example.com")
+        bench.lytics.others = {"tangled@example.com": [("email", "other@example.com")]}
+        self.delivers("tangled")
+        self.passes(3)
+        decision = Decision("operator", "a reason", bench.clock.now())
+        with bench.database.read() as connection:
+            (row,) = overview.find(connection, "tangled")
+        self.asks("release", lambda: tangles.release(bench.site, row.id, decision))
+        self.passes(2)
+        bench.with_account(tangle=None)
+
     def is_looked_at(self) -> None:
         now = self.bench.clock.now()
         with self.bench.database.read() as connection:
@@ -236,6 +264,7 @@ def live(bench: Bench, noted: Noted) -> None:
     life.is_listed()
     life.is_guarded()
     life.is_approved()
+    life.is_tangled()
     life.is_looked_at()
 
 
@@ -267,6 +296,9 @@ def fill(bench: Bench) -> None:
         connection.execute(g.holds.insert(), [listed(number) for number in range(WAITING)])
         forms = [{"value_hash": f"{number:064x}", "hold_id": f"{number:032x}"} for number in range(WAITING)]
         connection.execute(g.hold_forms.insert(), forms)
+        ids = connection.scalars(select(t.requests.c.id).order_by(t.requests.c.id).limit(WAITING))
+        passed = [{"request_id": one, "accepted": {"user.email": 3}, "released_at": START} for one in ids]
+        connection.execute(tangle_releases.insert(), passed)
         decided = {"at": START, "actor": "o", "action": "hold_added", "subject": "x", "reason": "r"}
         connection.execute(g.audit.insert(), [decided] * WAITING)
 
@@ -374,7 +406,7 @@ def test_a_queue_is_read_from_its_beginning_and_not_sorted(filled: tuple[Bench, 
     noted = Noted()
     with bench.database.engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", noted.note)
-        targets.to_submit(connection, "main", START, 50, looked_up=looked_up)
+        targets.to_submit(connection, "main", START, 50, looked_up=looked_up, whole=looked_up)
         targets.to_look_up_before(connection, "main", START, 50)
         targets.to_confirm(connection, "main", START, 50)
         event.remove(connection, "before_cursor_execute", noted.note)
