@@ -41,6 +41,7 @@ SECRETS = {
     "MINEOS_SIGNING_SECRET": "made-up-mineos-secret",
     "MINEOS_API_TOKEN": "made-up-mineos-token",
     "KERTOS_API_KEY": "made-up-kertos-key-0123",
+    "ONETRUST_CONSENT_SECRET": "made-up-consent-secret-0123456789",
     "WEBHOOK_SECRET": "whsec_" + base64.b64encode(b"made-up secret of 32 bytes......").decode(),
 }
 Sign = Callable[[bytes, int], dict[str, str]]
@@ -75,6 +76,7 @@ SIGN: dict[str, Sign] = {
     "datagrail-drop": of_datagrail("DATAGRAIL_DROP_SECRET", "v1="),
     "mineos": of_body("X-Mine-Signature", "MINEOS_SIGNING_SECRET"),
     "kertos": lambda _body, _at: {"X-API-KEY": SECRETS["KERTOS_API_KEY"]},
+    "consent": lambda _body, _at: {"X-Connector-Secret": SECRETS["ONETRUST_CONSENT_SECRET"]},
     "erasures": by_standard_webhooks,
 }
 
