@@ -22,7 +22,7 @@ from connector.inbound import Inbound
 from connector.mapping.apply import apply_rules
 from connector.model import Purpose
 from connector.services import approvals
-from connector.services.map import refusal_of
+from connector.services.kinds import refusal_to_begin
 from connector.states import IdentityState
 from connector.store import overview as store_overview
 from connector.store import schema
@@ -200,7 +200,7 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
     payload = file.read_bytes()
     call = dialect.parse(payload, Inbound("POST", "", (), payload))
     result = apply_rules(rules, call.identities)
-    refusal = refusal_of(scope, is_test=call.is_test, request_types=call.request_types)
+    refusal = refusal_to_begin(scope, is_test=call.is_test, request_types=call.request_types)
     rows = [
         {
             "kind": identity.kind,

@@ -37,9 +37,22 @@ def cli(context: click.Context, config_path: str, overrides: tuple[str, ...]) ->
 
 
 def _add_commands() -> None:
-    from connector.cli import approve, configuration, demo, dlq, doctor, guards, inspect, keys, rehearse, serve, verify
+    from connector.cli import (
+        access,
+        approve,
+        configuration,
+        demo,
+        dlq,
+        doctor,
+        guards,
+        inspect,
+        keys,
+        rehearse,
+        serve,
+        verify,
+    )
 
-    for module in (serve, inspect, doctor, dlq, approve, guards, verify, keys, configuration, rehearse, demo):
+    for module in (serve, inspect, doctor, dlq, approve, guards, access, verify, keys, configuration, rehearse, demo):
         for command in module.COMMANDS:
             cli.add_command(command)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
+from connector.config.access import AccessSettings, access_fault
 from connector.config.account import AccountSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
@@ -126,6 +127,9 @@ class SourceSettings(Section):
     deletion_types: tuple[str, ...] = Field(
         ("Data Deletion",), min_length=1, description="The request types that mean erasure, as the source words them."
     )
+    access: AccessSettings | None = Field(
+        None, description="Which request types mean access, and what becomes of the answers; none if it is left out."
+    )
     allow_test_requests: bool = Field(False, description="Whether requests marked as a test are carried out.")
     regulation: Regulation | None = Field(None, description="The law whose period applies; else by country.")
     default_region: str | None = Field(None, description="Country code for phone numbers without one, such as `DE`.")
@@ -215,6 +219,12 @@ class SourceSettings(Section):
             raise ValueError("set deletion_types to the request types that mean erasure, as the platform words them")
         if self.generic is not None and self.generic.only_erasures and given:
             raise ValueError("deletion_types would not be looked at with only_erasures = true; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _tells_access_from_erasure(self) -> Self:
+        if self.access is not None and (fault := access_fault(self.access, self)):
+            raise ValueError(f"access: {fault}")
         return self
 
 

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from connector.ports import Commenter, Filing, FollowUp, ResolutionCheck
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """What becomes of the answers to access requests.
+
+    Attributes:
+        filing: where the document goes before the answer is reported; None if an operator takes it.
+        hold_redacted: whether a request waits as long as a profile lacks its personal fields.
+        keep: the longest time that anything read is kept here.
+        max_bytes: the largest document, and the largest profile.
+    """
+
+    filing: Filing | None = None
+    hold_redacted: bool = True
+    keep: timedelta = timedelta(days=14)
+    max_bytes: int = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +35,11 @@ class Extras:
         follow_ups: what it is told after a report.
         commenter: what tells people there once a day that the work goes on.
         resolutions: what looks whether it knows the resolutions that are sent along.
+        access: what becomes of the answers to access requests.
     """
 
     filing: Filing | None = None
     follow_ups: Sequence[FollowUp] = ()
     commenter: Commenter | None = None
     resolutions: ResolutionCheck | None = None
+    access: AccessRules = field(default_factory=AccessRules)

@@ -24,6 +24,7 @@ from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
 from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
 from connector.private import Private
+from connector.profile import ProfileReader
 from connector.services.extras import Extras
 from connector.services.key_uses import KeyUses
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
@@ -54,11 +55,13 @@ class Scope:
     """Which requests of a source are carried out.
 
     Attributes:
-        deletion_types: the request types that mean erasure, as `services.map.plain` writes them.
+        deletion_types: the request types that mean erasure, as `services.kinds.plain` writes them.
+        access_types: those that mean access, written alike; none of them means erasure.
     """
 
     deletion_types: frozenset[str]
     allow_test_requests: bool = False
+    access_types: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class AccountWork:
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
         fuse: how much may be handed to it before a person has to look; None for no bound.
+        reader: reads profiles for access requests; None if it reads none.
     """
 
     name: str
@@ -164,6 +168,7 @@ class AccountWork:
     observes: bool = False
     lost_after_s: float = 86_400.0
     fuse: FusePolicy | None = None
+    reader: ProfileReader | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threa
         observes=settings.mode == "observe",
         api=account.api,
         profiles=account.profiles,
+        reader=account.reader,
         approval=approval_of(settings),
         schema=account,
         schema_rule=SchemaRule(settings.schema_check),

@@ -26,6 +26,7 @@ FACTS = frozenset(
         "ports",
         "clock",
         "private",
+        "profile",
         "ids",
         "inbound",
         "hosts",

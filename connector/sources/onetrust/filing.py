@@ -21,11 +21,15 @@ class OneTrustFiling:
 
     Args:
         extension: without a dot, of what is tried first.
+        about: what the file is, in words that people at OneTrust see beside it.
     """
 
-    def __init__(self, api: OneTrustApi, *, subtask_name: str = "", extension: str = "csv") -> None:
+    def __init__(
+        self, api: OneTrustApi, *, subtask_name: str = "", extension: str = "csv", about: str = "Erasure evidence"
+    ) -> None:
         self._ours = Ours(api, subtask_name)
         self._calls = RequestCalls(api)
+        self._about = about
         self._extensions = tuple(dict.fromkeys((extension, _PLAIN)))
 
     def file(self, external: Mapping[str, str], stem: str, content: bytes) -> Filed | None:
@@ -51,7 +55,7 @@ class OneTrustFiling:
 
     def _upload(self, request_id: str, name: str, content: bytes) -> str | None:
         try:
-            return self._calls.upload(request_id, name, content)
+            return self._calls.upload(request_id, name, content, self._about)
         except Misconfigured as error:
             if error.code is not Code.PERMISSION_MISSING:
                 raise
