@@ -51,7 +51,8 @@ def merge(ids: Mapping[str, str], finds: Sequence[Find], made_at: datetime) -> D
         ids: the source's ids and ours, by name.
     """
     numbers: dict[Private, int] = {}
-    for one in finds:
+    in_order = sorted(finds, key=lambda one: (one.kind, one.value.reveal(), one.place))
+    for one in in_order:
         if one.content is not None:
             numbers.setdefault(one.content, len(numbers) + 1)
     body = {
@@ -59,7 +60,7 @@ def merge(ids: Mapping[str, str], finds: Sequence[Find], made_at: datetime) -> D
         "ids": {name: value for name, value in ids.items() if value},
         "made_at": f"{made_at:%Y-%m-%dT%H:%M:%SZ}",
         "warnings": [REDACTION] if any(one.is_redacted for one in finds) else [],
-        "look_ups": [_look_up(one, numbers) for one in finds],
+        "look_ups": [_look_up(one, numbers) for one in in_order],
         "profiles": [
             {"number": number, "content": json.loads(content.reveal())} for content, number in numbers.items()
         ],

@@ -37,12 +37,15 @@ def export(site: Site, request_id: str, keep: Callable[[bytes], None], decision:
         Refused: there is none, it is being attached, or it was taken meanwhile; then what `keep` has is not the answer.
     """
     with site.database.read() as connection:
-        result = _there(connection, _locked(connection, request_id))
+        found = requests.seen(connection, request_id)
+        if found is None:
+            raise Refused(Code.REQUEST_UNKNOWN)
+        result = _there(connection, found)
     keep(encoded(result.document.reveal()))
     site.reached("exported")
     now = site.clock.now()
     with site.database.write() as connection:
-        row = _locked(connection, request_id)
+        (row,) = requests.lock_all(connection, [request_id])
         again = _there(connection, row)
         if (again.attempt, again.sha256) != (result.attempt, result.sha256):
             raise Refused(Code.ACCESS_DATA_GONE)
@@ -54,15 +57,8 @@ def export(site: Site, request_id: str, keep: Callable[[bytes], None], decision:
     return Exported(result.sha256, result.bytes, now)
 
 
-def _locked(connection: Connection, request_id: str) -> AnyRow:
-    found = requests.lock_all(connection, [request_id])
-    if not found:
-        raise Refused(Code.REQUEST_UNKNOWN)
-    return found[0]
-
-
 def _there(connection: Connection, row: AnyRow) -> AnyRow:
-    """Return the answer of a locked request that an operator may take."""
+    """Return the answer of a request that an operator may take."""
     result = access.result(connection, row.id, row.attempt)
     if row.state is not RequestState.DELIVERING or result is None or result.document is None:
         raise Refused(Code.ACCESS_DATA_GONE)

@@ -234,6 +234,11 @@ def lock_all(connection: Connection, request_ids: Collection[str]) -> list[AnyRo
     return [row for part in parts(set(request_ids)) for row in connection.execute(_locking(part, _DECIDING))]
 
 
+def seen(connection: Connection, request_id: str) -> AnyRow | None:
+    """Return a request as `lock_all` does, but not locked; None if there is none."""
+    return connection.execute(select(*_DECIDING).where(requests.c.id == request_id)).one_or_none()
+
+
 def hold_all(connection: Connection, request_ids: Collection[str]) -> None:
     """Lock requests like `lock_all`, where nothing of them is needed.
 

@@ -33,9 +33,13 @@ MIDDLES = {
     "0006": "ADD COLUMN remind_at",
     "0007": "CREATE TABLE holds",
     "0008": "ADD COLUMN approved_at",
+    "0009": "CREATE TABLE access_fetches",
 }
 # None of these tables was there in the oldest schema.
-NEW_TABLES = {"replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"}
+NEW_TABLES = {
+    *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"),
+    *("access_fetches", "access_results"),
+}
 
 
 def noted(revision: str) -> str:

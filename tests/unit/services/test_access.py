@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connector.codes import Code
-from connector.errors import ConnectorError, Misconfigured, Refused, Temporary
+from connector.errors import Misconfigured, Refused, Temporary
 from connector.model import Delivered, SourceStatus
 from connector.policy.breaker import BreakerPolicy
 from connector.private import Private
@@ -27,34 +27,12 @@ from connector.store import tables as t
 from connector.store.access import REDACTED
 from connector.store.audit import Decision, latest
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed, StandInFiling
+from tests.support.stand_ins import Killed, StandInFiling, StandInReader
 
 ACCESS = {"types": ("Data Access",)}
 ERASURE = {"types": ("Data Deletion",)}
 SCOPE = Scope(frozenset({"data deletion"}), access_types=frozenset({"data access"}))
 EVERYTHING_READ = ("profile", "value")
-
-
-@dataclass
-class StandInReader:
-    """Knows profiles by (field, value).
-
-    Attributes:
-        answers: what the next look-ups do instead.
-        redacts: whether personal fields are left out.
-    """
-
-    people: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    answers: list[ConnectorError] = field(default_factory=list)
-    redacts: bool = False
-    read_by: list[str] = field(default_factory=list)
-
-    def read(self, table: str, field: str, value: Private) -> Profile | None:
-        self.read_by.append(value.reveal())
-        if self.answers:
-            raise self.answers.pop(0)
-        known = self.people.get((field, value.reveal()))
-        return None if known is None else Profile(Private(json.dumps({"entity": known})), self.redacts)
 
 
 @pytest.fixture
@@ -277,8 +255,7 @@ def test_a_death_at_any_point_leaves_one_answer_and_nothing_of_the_person(
     bench.deliver(**ACCESS)
     bench.site = replace(bench.site, reached=dies_at(point))
     with pytest.raises(Killed):
-        for _ in range(3):
-            bench.pass_time(seconds=61)
+        bench.run_to_end(3)
 
     bench.starts_again()
     bench.site = replace(bench.site, reached=lambda _point: None)
