@@ -10,7 +10,7 @@ from connector.errors import Misconfigured, Refused
 from connector.model import Filed
 from connector.sources.onetrust.api import OPEN, OneTrustApi, is_uuid
 from connector.sources.onetrust.ours import Ours
-from connector.sources.onetrust.request_calls import RequestCalls
+from connector.sources.onetrust.request_calls import EVIDENCE, RequestCalls
 
 #: The extension that is allowed where nearly nothing is.
 _PLAIN: Final = "txt"
@@ -25,7 +25,7 @@ class OneTrustFiling:
     """
 
     def __init__(
-        self, api: OneTrustApi, *, subtask_name: str = "", extension: str = "csv", about: str = "Erasure evidence"
+        self, api: OneTrustApi, *, subtask_name: str = "", extension: str = "csv", about: str = EVIDENCE
     ) -> None:
         self._ours = Ours(api, subtask_name)
         self._calls = RequestCalls(api)

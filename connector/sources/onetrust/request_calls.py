@@ -14,6 +14,8 @@ from connector.sources.onetrust.api import LANGUAGE, OneTrustApi, items_of, requ
 
 #: What `type` says of a resolution that belongs to subtasks.
 OF_SUBTASKS: Final = 20
+#: What a file is called beside it, unless it is something else.
+EVIDENCE: Final = "Erasure evidence"
 _DSAR: Final = 30
 _IDS: Final = ("Id", "id", "fileId")
 # The file itself, not the call.
@@ -45,7 +47,7 @@ class RequestCalls:
         path = self._path(request_ref, "movestages", LANGUAGE)
         require_written(self._api.send("PUT", path, json={"nextStage": stage}))
 
-    def upload(self, request_id: str, name: str, content: bytes, about: str) -> str | None:
+    def upload(self, request_id: str, name: str, content: bytes, about: str = EVIDENCE) -> str | None:
         """Upload a file for a request and return its id; None if it is refused, as for its extension (File Upload).
 
         Args:

@@ -175,6 +175,7 @@ class TestWebhook:
             "schema": "consent-connector-report/v1",
             "eventId": "report-1",
             "jobId": "job-1",
+            "kind": "erasure",
             "subTaskId": asked.subtask_id,
             "requestQueueRefId": asked.ref_id,
             "requestQueueId": asked.queue_id,
