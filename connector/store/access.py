@@ -50,6 +50,7 @@ def add(connection: Connection, new: Sequence[NewTarget], now: datetime) -> None
             "id": new_id(now),
             "request_id": one.request.id,
             "identity_id": one.identity_id,
+            "source": one.request.source,
             "account": one.account,
             "lytics_table": one.target.table,
             "field": one.target.field,
@@ -146,7 +147,11 @@ def of_requests(connection: Connection, request_ids: Collection[str]) -> Mapping
 
 def add_result(connection: Connection, row: AnyRow, values: Mapping[str, Any]) -> None:
     """Write down the answer to the present attempt of a locked request; what it was made of is destroyed with that."""
-    connection.execute(insert(results).values(request_id=row.id, attempt=row.attempt, delivered_how="", **dict(values)))
+    connection.execute(
+        insert(results).values(
+            request_id=row.id, attempt=row.attempt, source=row.source, delivered_how="", **dict(values)
+        )
+    )
     destroy_parts(connection, row.id)
 
 
@@ -178,8 +183,7 @@ def kept_too_long(connection: Connection, source: str, now: datetime, limit: int
     """Return the documents of a source whose time is over."""
     return connection.execute(
         select(results.c.request_id, results.c.attempt)
-        .join(requests, requests.c.id == results.c.request_id)
-        .where(_KEPT, results.c.keep_until <= now, requests.c.source == source)
+        .where(_KEPT, results.c.source == source, results.c.keep_until <= now)
         .order_by(results.c.keep_until, results.c.request_id)
         .limit(limit)
     ).all()
@@ -187,17 +191,15 @@ def kept_too_long(connection: Connection, source: str, now: datetime, limit: int
 
 def is_any_stale(connection: Connection, source: str, now: datetime) -> bool:
     """Say whether a profile of a source was kept too long before the others were there."""
-    stale = (_HELD, fetches.c.keep_until <= now, requests.c.source == source)
-    joined = fetches.join(requests, requests.c.id == fetches.c.request_id)
-    return connection.execute(select(fetches.c.id).select_from(joined).where(*stale).limit(1)).first() is not None
+    stale = (_HELD, fetches.c.source == source, fetches.c.keep_until <= now)
+    return connection.execute(select(fetches.c.id).where(*stale).limit(1)).first() is not None
 
 
 def read_anew(connection: Connection, source: str, now: datetime, limit: int) -> int:
     """Destroy profiles of a source that were kept too long before the others were there; they are read once more."""
     ids = connection.scalars(
         select(fetches.c.id)
-        .join(requests, requests.c.id == fetches.c.request_id)
-        .where(_HELD, fetches.c.keep_until <= now, requests.c.source == source)
+        .where(_HELD, fetches.c.source == source, fetches.c.keep_until <= now)
         .order_by(fetches.c.keep_until, fetches.c.id)
         .limit(limit)
     ).all()

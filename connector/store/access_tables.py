@@ -23,6 +23,7 @@ access_fetches = Table(
     Column("id", ID, primary_key=True),
     Column("request_id", ForeignKey("requests.id"), nullable=False),
     Column("identity_id", ForeignKey("identities.id"), nullable=False),
+    Column("source", NAME, nullable=False),
     Column("account", NAME, nullable=False),
     Column("lytics_table", NAME, nullable=False),
     Column("field", NAME, nullable=False),
@@ -48,7 +49,7 @@ access_fetches = Table(
         sqlite_where=_WAITING,
         postgresql_where=_WAITING,
     ),
-    Index("ix_access_fetches_kept", "keep_until", "id", sqlite_where=_HELD, postgresql_where=_HELD),
+    Index("ix_access_fetches_kept", "source", "keep_until", "id", sqlite_where=_HELD, postgresql_where=_HELD),
 )
 
 # The answer to one attempt of a request. The document is destroyed after its delivery; the rest is evidence and stays.
@@ -57,6 +58,7 @@ access_results = Table(
     metadata,
     Column("request_id", ForeignKey("requests.id"), primary_key=True),
     Column("attempt", Integer, primary_key=True),
+    Column("source", NAME, nullable=False),
     Column("document", Personal),
     Column("sha256", String(64), nullable=False),
     Column("bytes", Integer, nullable=False),
@@ -68,5 +70,5 @@ access_results = Table(
     Column("delivered_how", String(16), nullable=False, default=""),
     Column("delivered_at", UtcDateTime),
     Column("shredded_at", UtcDateTime),
-    Index("ix_access_results_kept", "keep_until", "request_id", sqlite_where=_KEPT, postgresql_where=_KEPT),
+    Index("ix_access_results_kept", "source", "keep_until", "request_id", sqlite_where=_KEPT, postgresql_where=_KEPT),
 )

@@ -13,8 +13,8 @@ _INDEXES = (
     ("ix_access_fetches_request_id", "access_fetches", ["request_id"], ""),
     ("ix_access_fetches_identity_id", "access_fetches", ["identity_id"], ""),
     ("ix_access_fetches_waiting", "access_fetches", ["account", "next_at", "id"], "state = 'waiting'"),
-    ("ix_access_fetches_kept", "access_fetches", ["keep_until", "id"], "profile IS NOT NULL"),
-    ("ix_access_results_kept", "access_results", ["keep_until", "request_id"], "document IS NOT NULL"),
+    ("ix_access_fetches_kept", "access_fetches", ["source", "keep_until", "id"], "profile IS NOT NULL"),
+    ("ix_access_results_kept", "access_results", ["source", "keep_until", "request_id"], "document IS NOT NULL"),
 )
 
 
@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("request_id", sa.String(32), nullable=False),
         sa.Column("identity_id", sa.String(32), nullable=False),
+        sa.Column("source", sa.String(64), nullable=False),
         sa.Column("account", sa.String(64), nullable=False),
         sa.Column("lytics_table", sa.String(64), nullable=False),
         sa.Column("field", sa.String(64), nullable=False),
@@ -46,6 +47,7 @@ def upgrade() -> None:
         "access_results",
         sa.Column("request_id", sa.String(32), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(64), nullable=False),
         sa.Column("document", sa.Text(), nullable=True),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
