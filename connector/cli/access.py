@@ -1,4 +1,4 @@
-"""Access requests: `list` those that are not over, `export` the data of one, once, into a file for you alone."""
+"""Access requests: `list` what is not over, `show` what became of one, `export` its data, once, for you alone."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from connector.cli.context import Context, pass_context, print_json
 from connector.cli.dlq import with_reason
 from connector.cli.guards import by_whom
 from connector.cli.inspect import as_json, grid
-from connector.errors import Refused
+from connector.codes import Code
+from connector.errors import Refused, Rejected
 from connector.services.export import export
 from connector.store import access as store
+from connector.store import requests
 from connector.store.audit import Decision
 
 _OWNER_ALONE: Final = 0o600
@@ -44,6 +46,37 @@ def list_waiting(context: Context, limit: int, *, machine: bool) -> None:
         for one in rows
     )
     Console().print(grid("Access requests", columns, cells))
+
+
+@access.command("show")
+@click.argument("request_id", metavar="REQUEST_ID")
+@as_json
+@pass_context
+def show(context: Context, request_id: str, *, machine: bool) -> None:
+    """Show what became of an access request: its look-ups, its answer, when that was destroyed. Never what was read."""
+    with context.open_site() as site, site.database.read() as connection:
+        if requests.seen(connection, request_id) is None:
+            raise Rejected(Code.REQUEST_UNKNOWN)
+        look_ups, results = store.look_ups_of(connection, request_id), store.results_of(connection, request_id)
+    if machine:
+        print_json({"look_ups": [one._asdict() for one in look_ups], "answers": [one._asdict() for one in results]})
+        return
+    console = Console()
+    columns = ("account", "table", "field", "state", "reason", "redacted", "tries")
+    cells = (
+        (one.account, one.lytics_table, one.field, one.state.value, one.reason, one.redacted, one.tries)
+        for one in look_ups
+    )
+    console.print(grid("Look-ups", columns, cells))
+    columns = ("attempt", "made", "profiles", "redacted", "bytes", "SHA-256", "handed over", "how", "destroyed")
+    cells = (
+        (
+            *(one.attempt, one.made_at, one.profiles, one.redacted, one.bytes, one.sha256),
+            *(one.delivered_at, one.delivered_how, one.shredded_at),
+        )
+        for one in results
+    )
+    console.print(grid("Answers", columns, cells))
 
 
 @access.command("export")

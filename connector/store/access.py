@@ -228,6 +228,19 @@ def owe_instead(connection: Connection, row: AnyRow, status: SourceStatus, comme
     )
 
 
+def results_of(connection: Connection, request_id: str) -> Sequence[AnyRow]:
+    """Return what is known for good of the answers to a request's attempts: nothing that was read."""
+    kept = [one for one in results.c if one.name != "document"]
+    return connection.execute(select(*kept).where(results.c.request_id == request_id).order_by(results.c.attempt)).all()
+
+
+def look_ups_of(connection: Connection, request_id: str) -> Sequence[AnyRow]:
+    """Return what became of the look-ups of a request's last attempt: nothing that was read, and no value."""
+    columns = (fetches.c.account, fetches.c.lytics_table, fetches.c.field, fetches.c.state, fetches.c.reason)
+    told = (*columns, fetches.c.redacted, fetches.c.tries, fetches.c.next_at)
+    return connection.execute(select(*told).where(fetches.c.request_id == request_id).order_by(fetches.c.id)).all()
+
+
 def waiting(connection: Connection, limit: int) -> Sequence[AnyRow]:
     """Return the access requests that are not over, the most urgent first, with what became of them so far."""
     # One selection for each state: each is answered by the index of states and urgency.

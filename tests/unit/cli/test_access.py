@@ -67,6 +67,33 @@ def test_the_data_is_taken_once_into_a_file_for_its_maker_alone(bench: Bench, ru
     assert run("access", "list", "--json").out.strip() == "[]"
 
 
+def test_what_became_of_it_is_shown_without_anybody(bench: Bench, run: Run, tmp_path: Path) -> None:
+    run("access", "export", request_id(bench), "--to", str(tmp_path / "x"), *WHY)
+    done = run("access", "show", request_id(bench))
+    assert (done.status, "canary" in done.out) == (0, False)
+    assert "exported" in done.out
+    said = json.loads(run("access", "show", request_id(bench), "--json").out)
+    (answer,), (look_up,) = said["answers"], said["look_ups"]
+    assert answer["sha256"] == hashlib.sha256((tmp_path / "x").read_bytes()).hexdigest()
+    assert answer["shredded_at"] is not None
+    assert "document" not in answer
+    assert (look_up["field"], look_up["state"]) == ("email", "found")
+    assert not {"value", "profile"} & set(look_up)
+    assert run("access", "show", "nobody").status == 2
+
+
+def test_what_a_payload_asks_for_is_said_before_it_is_sent(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "call.json"
+    said = {"subTaskId": "a6f2b0c4-9f4a-4b8e-9b39-1f9f6f0f1b32", "requestTypes": ["Data Access"]}
+    file.write_text(json.dumps(said | {"identifiers": {"email": CANARY}}))
+    allowed = ('sources.onetrust.access.types=["Data Access"]', 'sources.onetrust.access.delivery="export"')
+    assert "rejected: not_an_erasure" in run("map", str(file)).out
+    assert "would be read and handed over" in run("map", str(file), settings=allowed).out
+    assert json.loads(run("map", str(file), "--json", settings=allowed).out)["asked"] == "access"
+    file.write_text(json.dumps(said | {"requestTypes": ["Data Access", "Data Deletion"]}))
+    assert "rejected: access_and_erasure" in run("map", str(file), settings=allowed).out
+
+
 def test_a_machine_is_told_the_digest(bench: Bench, run: Run, tmp_path: Path) -> None:
     said = json.loads(run("access", "export", request_id(bench), "--to", str(tmp_path / "x"), *WHY, "--json").out)
     assert said["sha256"] == hashlib.sha256((tmp_path / "x").read_bytes()).hexdigest()

@@ -222,6 +222,8 @@ class Life:
         self.asks("access", lambda: export(bench.site, found[0], lambda _content: None, decision))
         with bench.database.read() as connection:
             self.asks("access", lambda: access.waiting(connection, 50))
+            self.asks("access", lambda: access.results_of(connection, found[0]))
+            self.asks("access", lambda: access.look_ups_of(connection, found[0]))
         self.delivers("a0", ("email", "a0@example.com"), types=["Data Access"])
         self.passes(3, 100_000)
         bench.site = replace(bench.site, sources={"onetrust": was})
