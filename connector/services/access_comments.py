@@ -14,7 +14,8 @@ REDACTED: Final = (
     "Warning: Lytics hid personal fields from the connector's token, so the data is incomplete. "
     "Give the token the right to view them, and ask anew."
 )
-BOTH_TYPES: Final = "the request names access and erasure in one; ask for each by a request of its own"
+#: The only reason for which one is refused.
+TEST: Final = "Access request not carried out. This is a test request; nothing was read."
 
 
 def in_progress(result: MappingResult) -> str:

@@ -120,19 +120,19 @@ def _shred_source(site: Site, source: SourceWork) -> bool:
     now, limit = site.clock.now(), site.budgets.report
     with site.database.read() as connection:
         rows = access.kept_too_long(connection, source.name, now, limit)
-        stale = access.is_any_stale(connection, source.name, now)
+        stale = access.read_too_early(connection, source.name, now, limit)
     if not rows and not stale:
         return False
     ended: dict[str, RequestState] = {}
     with site.database.write() as connection:
         attempts = {row.request_id: row.attempt for row in rows}
-        for owner in requests.lock_all(connection, attempts):
-            state = _expire(connection, source, owner, attempts[owner.id], now)
-            ended[owner.id] = state
-        again = access.read_anew(connection, source.name, now, limit)
+        for owner in requests.lock_all(connection, {*attempts, *(row.request_id for row in stale)}):
+            if owner.id in attempts:
+                ended[owner.id] = _expire(connection, source, owner, attempts[owner.id], now)
+        access.read_anew(connection, stale, now)
     for request_id, state in ended.items():
         site.log.error("access_expired", source=source.name, request_id=request_id, state=state)
-    return len(rows) == limit or again == limit
+    return limit in (len(rows), len(stale))
 
 
 def _expire(connection: Connection, source: SourceWork, owner: AnyRow, attempt: int, now: datetime) -> RequestState:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.private import Private
-from connector.services import comments, holds, map_access
-from connector.services.kinds import refusal_to_begin
+from connector.services import access_comments, comments, holds, map_access
+from connector.services.kinds import Asked, asked_for, refusal_to_begin
 from connector.services.settle import settle
 from connector.services.site import Site
 from connector.services.together import together
@@ -84,7 +84,7 @@ def _map_all(
     states |= map_access.apply(site, connection, accesses, now) | doubted
     for refusal, those in refused.items():
         requests.move_requests(connection, those, RequestState.REJECTED, now, reason=refusal, finished_at=now)
-        reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal)) for row in those], now)
+        reports.owe(connection, [(row, SourceStatus.REJECTED, _refused(site, row, refusal)) for row in those], now)
         states |= dict.fromkeys((row.id for row in those), RequestState.REJECTED)
     return states, named
 
@@ -125,6 +125,11 @@ def _apply_all(
     reports.owe(connection, owed, now)
     settle(site, connection, [one for one, state in states.items() if state is RequestState.WORKING], now)
     return states | {row.id: RequestState.REJECTED for row in refused}, named
+
+
+def _refused(site: Site, row: AnyRow, refusal: str) -> str:
+    asked = asked_for(site.sources[row.source].scope, row.request_types)
+    return access_comments.TEST if asked is Asked.ACCESS else comments.rejected(refusal)
 
 
 def _values(said: Sequence[AnyRow], result: MappingResult) -> list[Private]:

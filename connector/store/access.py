@@ -189,22 +189,20 @@ def kept_too_long(connection: Connection, source: str, now: datetime, limit: int
     ).all()
 
 
-def is_any_stale(connection: Connection, source: str, now: datetime) -> bool:
-    """Say whether a profile of a source was kept too long before the others were there."""
-    stale = (_HELD, fetches.c.source == source, fetches.c.keep_until <= now)
-    return connection.execute(select(fetches.c.id).where(*stale).limit(1)).first() is not None
-
-
-def read_anew(connection: Connection, source: str, now: datetime, limit: int) -> int:
-    """Destroy profiles of a source that were kept too long before the others were there; they are read once more."""
-    ids = connection.scalars(
-        select(fetches.c.id)
+def read_too_early(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
+    """Return the profiles of a source that were kept too long before the others were there."""
+    return connection.execute(
+        select(fetches.c.id, fetches.c.request_id)
         .where(_HELD, fetches.c.source == source, fetches.c.keep_until <= now)
         .order_by(fetches.c.keep_until, fetches.c.id)
         .limit(limit)
     ).all()
+
+
+def read_anew(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> None:
+    """Destroy profiles of locked requests; they are read once more, if their request still wants them."""
     values: dict[str, Any] = {"profile": None, "keep_until": None, "next_at": now}
-    return move(connection, fetches, ids, FetchState.FOUND, FetchState.WAITING, **values)
+    move(connection, fetches, [row.id for row in rows], FetchState.FOUND, FetchState.WAITING, **values)
 
 
 def last_report(connection: Connection, row: AnyRow) -> AnyRow | None:

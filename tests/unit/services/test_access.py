@@ -18,6 +18,7 @@ from connector.policy.breaker import BreakerPolicy
 from connector.private import Private
 from connector.profile import Profile
 from connector.services import export as exporting
+from connector.services import holds
 from connector.services.extras import AccessRules, Extras
 from connector.services.remote import Breakers
 from connector.services.site import Scope
@@ -27,7 +28,7 @@ from connector.store import tables as t
 from connector.store.access import REDACTED
 from connector.store.audit import Decision, latest
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed, StandInFiling, StandInReader
+from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
 
 ACCESS = {"types": ("Data Access",)}
 ERASURE = {"types": ("Data Deletion",)}
@@ -384,6 +385,47 @@ def test_no_legal_move_leads_from_reading_to_submitting() -> None:
 
     for state in (RequestState.FETCHING, RequestState.DELIVERING, RequestState.ANSWERED):
         assert not REQUEST_MOVES[state] & set(FREE_REQUESTS)
+
+
+def test_a_test_request_reads_nobody(bench: Bench, reader: StandInReader, filing: StandInFiling) -> None:
+    bench.deliver(**ACCESS, test=True)
+    bench.run_to_end(2)
+
+    assert bench.state() == "rejected"
+    assert bench.reporter.sent[-1].comment.startswith("Access request not carried out. This is a test request;")
+        bench.reporter.sent[-1].comment == "Access request not carried out. This is a test request; nothing was read."
+    )
+    assert reader.read_by == []
+
+
+def test_a_legal_hold_keeps_nobody_from_learning_what_is_held(bench: Bench, filing: StandInFiling) -> None:
+    holds.add(bench.site, [Private("s1@example.com")], Decision("ada", "case 7", bench.clock.now()))
+    bench.deliver("s1", **ACCESS)
+    bench.deliver("s2", ("email", "s1@example.com"), **ERASURE)
+    bench.run_to_end(2)
+
+    assert (bench.state("s1"), bench.state("s2")) == ("answered", "rejected")
+    assert bench.lytics.calls == []
+
+
+def test_an_account_that_only_observes_answers_an_access(bench: Bench, filing: StandInFiling) -> None:
+    bench.with_account(observes=True)
+    bench.deliver(**ACCESS)
+    bench.run_to_end(2)
+    assert bench.state() == "answered"
+
+
+def test_people_are_told_once_a_day_that_it_takes_time(bench: Bench, reader: StandInReader) -> None:
+    allow(bench)
+    commenter = StandInCommenter()
+    extras = replace(bench.source.extras, commenter=commenter)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, extras=extras)})
+    bench.deliver(**ACCESS)
+    bench.run_to_end(2)
+    bench.pass_time(days=1, minutes=1)
+
+    ((_, said),) = commenter.said
+    assert said.startswith("Access request still under way.")
 
 
 def test_a_source_without_access_types_goes_on_refusing(bench: Bench, reader: StandInReader) -> None:
