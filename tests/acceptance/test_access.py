@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from connector.services import approvals
 from connector.store import access_tables as a
 from connector.store import tables as t
 from tests.acceptance.journey import Journey, journey
@@ -199,8 +200,6 @@ def test_an_erasure_that_is_listed_as_an_access_later_deletes_nobody_either(star
 
 
 def test_neither_preview_nor_approval_nor_a_fuse_sees_an_access(start: Start) -> None:
-    from connector.services import approvals
-
     life = start(*ATTACH, 'accounts.main.approval="always"', "sources.onetrust.fuse.max_values=1")
     first, second = asks(life), asks(life, "bo@example.com")
     life.run_for(3)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from connector.config.access import AccessSettings
+from connector.config.access import AccessSettings, access_fault
 from connector.errors import Misconfigured
 from connector.wiring import reading_of
 from tests.acceptance.journey import load_shipped
@@ -63,3 +65,20 @@ def test_what_makes_no_sense_is_refused(setting: str) -> None:
 
 def test_how_it_is_delivered_has_to_be_said() -> None:
     assert "delivery" in fault(TYPES)
+
+
+@pytest.mark.parametrize(
+    ("generic", "delivery", "said"),
+    [
+        ({"only_erasures": True}, "export", "has no `type`"),
+        ({"type": "/type"}, "attach", 'needs platform = "onetrust"'),
+        ({"type": "/type"}, "export", ""),
+    ],
+)
+def test_a_described_platform_has_to_tell_the_kinds_apart_and_takes_no_files(
+    generic: dict[str, object], delivery: str, said: str
+) -> None:
+    access = AccessSettings.model_validate({"types": ("access",), "delivery": delivery})
+    of = SimpleNamespace(deletion_types=("erase",), report=None, generic=SimpleNamespace(**({"type": ""} | generic)))
+    assert said in access_fault(access, of)
+    assert bool(access_fault(access, of)) == bool(said)

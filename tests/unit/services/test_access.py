@@ -12,22 +12,27 @@ from typing import Any
 import pytest
 
 from connector.codes import Code
-from connector.errors import Misconfigured, Refused, Temporary
-from connector.model import Delivered, SourceStatus
+from connector.errors import Misconfigured, RateLimited, Refused, Rejected, Temporary
+from connector.mapping.rules import compile_rules
+from connector.model import Delivered, Report, SourceStatus
 from connector.policy.breaker import BreakerPolicy
 from connector.private import Private
 from connector.profile import Profile
 from connector.services import export as exporting
-from connector.services import holds
+from connector.services import hand_over, holds
 from connector.services.extras import AccessRules, Extras
+from connector.services.map import map_requests
 from connector.services.remote import Breakers
 from connector.services.site import Scope
-from connector.states import RequestState
+from connector.states import REQUEST_MOVES, ReportState, RequestKind, RequestState
+from connector.store import access as store
 from connector.store import access_tables as a
+from connector.store import requests
 from connector.store import tables as t
 from connector.store.access import REDACTED
 from connector.store.audit import Decision, latest
-from tests.support.site import Bench
+from connector.store.targets import FREE_REQUESTS
+from tests.support.site import RULES, Bench
 from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
 
 ACCESS = {"types": ("Data Access",)}
@@ -352,8 +357,6 @@ def test_a_type_that_comes_to_mean_erasure_holds_what_was_taken_for_an_access(
     with bench.database.write() as connection:
         (row,) = bench.rows(t.requests)
         connection.execute(t.requests.update().values(request_types=["Data Access"]))
-        from connector.store import requests
-
         (locked,) = requests.lock_all(connection, [row.id])
         requests.start_again(connection, locked, bench.clock.now(), asked=False)
     bench.site = replace(bench.site, sources={"onetrust": changed})
@@ -380,9 +383,6 @@ def test_no_state_of_an_access_request_lets_anything_be_submitted(
 
 
 def test_no_legal_move_leads_from_reading_to_submitting() -> None:
-    from connector.states import REQUEST_MOVES
-    from connector.store.targets import FREE_REQUESTS
-
     for state in (RequestState.FETCHING, RequestState.DELIVERING, RequestState.ANSWERED):
         assert not REQUEST_MOVES[state] & set(FREE_REQUESTS)
 
@@ -531,8 +531,6 @@ def test_an_unmapped_identity_holds_an_access_too(bench: Bench, filing: StandInF
 
 
 def test_who_is_named_while_the_data_waits_is_not_left_out_silently(bench: Bench, reader: StandInReader) -> None:
-    from connector.errors import Rejected
-
     allow(bench)
     bench.deliver("s1", event="e1", **ACCESS)
     bench.run_to_end(2)
@@ -608,12 +606,108 @@ def test_a_profile_is_not_kept_longer_because_another_cannot_be_read(
     bench.run_to_end(2)
     assert sorted(one.profile is not None for one in bench.rows(a.access_fetches)) == [False, True]
 
-    from connector.services.hand_over import shred
-
     bench.clock.advance(days=2)
-    shred(bench.site)
+    hand_over.shred(bench.site)
     assert [one.profile for one in bench.rows(a.access_fetches)] == [None, None]
     reader.read = original  # type: ignore[method-assign]
     bench.run_to_end(3)
     assert bench.state() == "answered"
     assert len(json.loads(filing.files[0][1])["profiles"]) == 2
+
+
+def test_a_file_that_is_there_already_outlives_the_data_here(bench: Bench, filing: StandInFiling) -> None:
+    """Its time is over while the source is away: what it has is enough to complete the task."""
+    allow(bench, filing=filing, keep=timedelta(hours=1))
+    bench.reporter.answers = [RateLimited(Code.REMOTE_RATE_LIMITED, retry_after_s=7200)]
+    bench.deliver(**ACCESS)
+    bench.pass_time(seconds=1)
+    assert len(filing.files) == 1
+    bench.clock.advance(seconds=3700)
+    hand_over.shred(bench.site)
+    assert kept_of_the_person(bench) == []
+    assert bench.state() == "delivering"
+    bench.run_to_end(2, hours=2)
+    assert bench.state() == "answered"
+    assert len(filing.files) == 1
+    assert finals(bench) == ["COMPLETED"]
+
+
+def test_data_whose_time_ran_out_under_the_report_is_not_reported_as_handed_over(
+    bench: Bench, filing: StandInFiling
+) -> None:
+    filing.answers = [Temporary(Code.REMOTE_FAULT)]
+    bench.deliver(**ACCESS)
+    bench.pass_time(seconds=1)
+    (row,) = [one for one in bench.rows(t.reports) if one.final]
+    with bench.database.write() as connection:
+        (owner,) = requests.lock_all(connection, [row.request_id])
+        store.shred(connection, owner.id, owner.attempt, bench.clock.now())
+    report = Report({}, SourceStatus.COMPLETED, "", kind=RequestKind.ACCESS)
+    with pytest.raises(Temporary) as raised:
+        hand_over.with_document(bench.site, bench.source, row, report)
+    assert raised.value.code is Code.ACCESS_DATA_GONE
+
+
+def test_a_source_that_takes_no_files_any_more_is_told_nothing_false(bench: Bench, filing: StandInFiling) -> None:
+    filing.answers = [Temporary(Code.REMOTE_FAULT)]
+    bench.deliver(**ACCESS)
+    bench.pass_time(seconds=1)
+    allow(bench)
+    bench.run_to_end(2)
+
+    assert bench.state() == "delivering"
+    assert finals(bench) == []
+    dead = [one for one in bench.rows(t.reports) if one.final]
+    assert [(one.state, one.reason) for one in dead] == [(ReportState.DEAD, Code.ACCESS_DATA_KEPT)]
+    take(bench, [])
+    bench.run_to_end(1)
+    assert finals(bench) == ["COMPLETED"]
+
+
+def test_the_data_of_an_earlier_attempt_does_not_end_a_later_one(bench: Bench, filing: StandInFiling) -> None:
+    allow(bench, keep=timedelta(days=1))
+    bench.deliver("s1", event="e1", **ACCESS)
+    bench.run_to_end(2)
+    (row,) = bench.rows(t.requests)
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().values(attempt=2, state=RequestState.FETCHING))
+    bench.clock.advance(days=2)
+    hand_over.shred(bench.site)
+
+    assert kept_of_the_person(bench) == []
+    assert bench.state() == "fetching"
+    assert bench.dossier().request.id == row.id
+
+
+def test_what_an_older_version_queued_is_an_erasure_whatever_it_is_called_now(bench: Bench) -> None:
+    bench.deliver(**ERASURE)
+    bench.clock.advance(seconds=1)
+    map_requests(bench.site)
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().values(kind=None, mapping_digest="", request_types=["Data Access"]))
+    allow(bench)
+    bench.run_to_end(2)
+
+    assert (bench.state(), bench.dossier().request.reason) == ("held", "type_changed")
+    assert bench.lytics.calls == []
+    assert bench.rows(a.access_fetches) == []
+
+
+def test_what_is_held_for_its_rules_is_held_for_its_type_if_that_changed(bench: Bench, filing: StandInFiling) -> None:
+    bench.deliver("s1", ("passport", "X1"), ("email", "s1@example.com"), **ACCESS)
+    bench.run_to_end(1)
+    assert bench.state() == "held"
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().values(request_types=["Data Deletion"]))
+    bench.with_rules(compile_rules(RULES.rules, ignore_kinds=("passport",)))
+    bench.run_to_end(2)
+
+    assert (bench.state(), bench.dossier().request.reason) == ("held", "type_changed")
+    assert bench.rows(t.targets) == []
+    assert bench.lytics.calls == []
+
+
+def test_an_unknown_request_is_not_exported(bench: Bench) -> None:
+    with pytest.raises(Refused) as refused:
+        exporting.export(bench.site, "nobody", lambda _content: None, Decision("ada", "why", bench.clock.now()))
+    assert refused.value.code is Code.REQUEST_UNKNOWN

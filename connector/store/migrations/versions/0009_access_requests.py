@@ -20,6 +20,8 @@ _INDEXES = (
 
 def upgrade() -> None:
     op.add_column("requests", sa.Column("kind", sa.String(24), nullable=True))
+    # Whatever was mapped so far is an erasure. What has further identities to be mapped counts as one by its state.
+    op.execute("UPDATE requests SET kind = 'erasure' WHERE mapping_digest <> ''")
     op.create_table(
         "access_fetches",
         sa.Column("id", sa.String(32), nullable=False),
