@@ -62,21 +62,20 @@ def show(context: Context, request_id: str, *, machine: bool) -> None:
         print_json({"look_ups": [one._asdict() for one in look_ups], "answers": [one._asdict() for one in results]})
         return
     console = Console()
-    columns = ("account", "table", "field", "state", "reason", "redacted", "tries")
-    cells = (
+    said = (
         (one.account, one.lytics_table, one.field, one.state.value, one.reason, one.redacted, one.tries)
         for one in look_ups
     )
-    console.print(grid("Look-ups", columns, cells))
-    columns = ("attempt", "made", "profiles", "redacted", "bytes", "SHA-256", "handed over", "how", "destroyed")
-    cells = (
+    console.print(grid("Look-ups", ("account", "table", "field", "state", "reason", "redacted", "tries"), said))
+    headings = ("attempt", "made", "profiles", "redacted", "bytes", "SHA-256", "handed over", "how", "destroyed")
+    answers = (
         (
             *(one.attempt, one.made_at, one.profiles, one.redacted, one.bytes, one.sha256),
             *(one.delivered_at, one.delivered_how, one.shredded_at),
         )
         for one in results
     )
-    console.print(grid("Answers", columns, cells))
+    console.print(grid("Answers", headings, answers))
 
 
 @access.command("export")

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from connector.services.site import Scope
 from connector.states import RequestKind, RequestState
-from connector.store.columns import AnyRow
+from connector.store import identities
+from connector.store.columns import AnyRow, Connection
 
 
 class Asked(StrEnum):
@@ -24,6 +25,7 @@ class Asked(StrEnum):
 
 
 _KIND = {Asked.ERASURE: RequestKind.ERASURE, Asked.ACCESS: RequestKind.ACCESS}
+_NEW = frozenset({RequestState.UNCONFIRMED, RequestState.RECEIVED})
 _BEGUN_AS_ERASURE = frozenset({RequestState.QUEUED, RequestState.WORKING})
 
 
@@ -48,17 +50,19 @@ def kind_of(asked: Asked) -> RequestKind | None:
     return _KIND.get(asked)
 
 
-def decided(row: AnyRow, *, started: bool = False) -> RequestKind | None:
-    """Return the kind of a request since it was mapped first; None before.
+def decided(connection: Connection, row: AnyRow) -> RequestKind | None:
+    """Return the kind of a locked request since it was mapped first; None before.
 
-    Args:
-        row: of a request; one that was mapped by a version that knew erasures alone has no kind.
-        started: whether something of it was submitted.
+    One that was mapped by a version that knew erasures alone may have no kind: then it is an erasure.
     """
-    if row.kind is None and (started or row.state in _BEGUN_AS_ERASURE):
+    if row.kind is not None:
+        kind: RequestKind = row.kind
+        return kind
+    if row.state in _BEGUN_AS_ERASURE:
         return RequestKind.ERASURE
-    kind: RequestKind | None = row.kind
-    return kind
+    # Most are new, and nothing of them needs to be asked for.
+    is_new = row.attempt == 1 and row.state in _NEW
+    return RequestKind.ERASURE if not is_new and identities.was_begun(connection, row.id) else None
 
 
 def refusal_of(scope: Scope, *, is_test: bool, request_types: Iterable[str]) -> str:

@@ -105,7 +105,7 @@ def _doubt_of_kind(connection: Connection, source: SourceWork, row: AnyRow, list
     asked = asked_for(source.scope, listing.request_types)
     if asked is Asked.BOTH:
         return Doubt.BOTH_TYPES
-    kind = decided(row, started=row.kind is None and identities.was_begun(connection, row.id))
+    kind = decided(connection, row)
     return None if kind is None or kind_of(asked) is kind else Doubt.TYPE_CHANGED
 
 

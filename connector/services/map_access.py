@@ -28,7 +28,7 @@ def divide(
     doubted: dict[str, RequestState] = {}
     for row in rows:
         asked = kind_of(asked_for(site.sources[row.source].scope, row.request_types))
-        kind = decided(row, started=row.kind is None and identities.was_begun(connection, row.id))
+        kind = decided(connection, row)
         if kind is None or row.state is RequestState.WORKING or asked is kind:
             (accesses if (kind or asked) is RequestKind.ACCESS else erasures).append(row)
             continue

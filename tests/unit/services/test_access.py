@@ -711,3 +711,19 @@ def test_an_unknown_request_is_not_exported(bench: Bench) -> None:
     with pytest.raises(Refused) as refused:
         exporting.export(bench.site, "nobody", lambda _content: None, Decision("ada", "why", bench.clock.now()))
     assert refused.value.code is Code.REQUEST_UNKNOWN
+
+
+def test_a_new_attempt_of_what_an_older_version_began_is_an_erasure_still(bench: Bench) -> None:
+    bench.lytics.refuses = {"s1@example.com"}
+    bench.deliver("s1", event="e1", **ERASURE)
+    bench.run_to_end(2)
+    assert bench.state() == "failed"
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().values(kind=None, request_types=["Data Access"]))
+    allow(bench)
+    bench.deliver("s1", event="e2", **ERASURE)
+    bench.run_to_end(2)
+
+    assert (bench.state(), bench.dossier().request.reason) == ("held", "type_changed")
+    assert len(bench.lytics.calls) == 1
+    assert bench.rows(a.access_fetches) == []
