@@ -49,6 +49,8 @@ def apply(site: Site, connection: Connection, rows: Sequence[AnyRow], now: datet
     A legal hold keeps nobody from learning what is held, so the list is not asked.
     """
     known = identities.of_requests(connection, [row.id for row in rows])
+    # What is carried out as an access has no targets, not even those of an attempt that came to nothing.
+    identities.forget_unsubmitted(connection, [row.id for row in rows])
     access.forget(connection, [row.id for row in rows])
     states: dict[str, RequestState] = {}
     owed = []

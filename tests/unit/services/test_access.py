@@ -713,17 +713,32 @@ def test_an_unknown_request_is_not_exported(bench: Bench) -> None:
     assert refused.value.code is Code.REQUEST_UNKNOWN
 
 
-def test_a_new_attempt_of_what_an_older_version_began_is_an_erasure_still(bench: Bench) -> None:
+def test_what_came_to_nothing_as_an_erasure_leaves_no_target_to_an_access(bench: Bench, filing: StandInFiling) -> None:
+    """Nothing was deleted for it, and no version that knew the kinds has mapped it: its types decide."""
     bench.lytics.refuses = {"s1@example.com"}
     bench.deliver("s1", event="e1", **ERASURE)
     bench.run_to_end(2)
     assert bench.state() == "failed"
     with bench.database.write() as connection:
         connection.execute(t.requests.update().values(kind=None, request_types=["Data Access"]))
-    allow(bench)
     bench.deliver("s1", event="e2", **ERASURE)
     bench.run_to_end(2)
 
-    assert (bench.state(), bench.dossier().request.reason) == ("held", "type_changed")
+    assert bench.state() == "answered"
     assert len(bench.lytics.calls) == 1
+    assert bench.rows(t.targets) == []
+
+
+def test_what_was_deleted_in_part_stays_an_erasure(bench: Bench, filing: StandInFiling) -> None:
+    bench.lytics.refuses = {"L-1"}
+    bench.deliver("s1", ("email", "s1@example.com"), ("loyalty id", "L-1"), event="e1", **ERASURE)
+    bench.run_to_end(4)
+    assert bench.state() == "partial"
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().values(kind=None, request_types=["Data Access"]))
+    bench.deliver("s1", ("email", "s1@example.com"), event="e2", **ERASURE)
+    bench.run_to_end(2)
+
+    assert (bench.state(), bench.dossier().request.reason) == ("held", "type_changed")
     assert bench.rows(a.access_fetches) == []
+    assert filing.files == []
