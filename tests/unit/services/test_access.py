@@ -382,6 +382,25 @@ def test_no_state_of_an_access_request_lets_anything_be_submitted(
     assert bench.rows(t.targets) == []
 
 
+def test_the_last_gate_lets_nothing_of_an_access_pass_even_if_all_others_failed(
+    bench: Bench, filing: StandInFiling
+) -> None:
+    bench.deliver(**ERASURE)
+    map_requests(bench.site)
+    assert bench.target_states() == ["queued"]
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().values(kind=RequestKind.ACCESS))
+    bench.run_to_end(3)
+
+    assert bench.lytics.calls == []
+    assert bench.target_states() == ["queued"]
+    # The same without that word would have gone.
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().values(kind=RequestKind.ERASURE))
+    bench.run_to_end(1)
+    assert len(bench.lytics.calls) == 1
+
+
 def test_no_legal_move_leads_from_reading_to_submitting() -> None:
     for state in (RequestState.FETCHING, RequestState.DELIVERING, RequestState.ANSWERED):
         assert not REQUEST_MOVES[state] & set(FREE_REQUESTS)
