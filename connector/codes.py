@@ -74,6 +74,9 @@ class Code(StrEnum):
     PERMISSION_MISSING = "permission_missing"
     DELETION_API_NOT_ANSWERED = "deletion_api_not_answered"
     SUBTASK_NOT_IDENTIFIED = "subtask_not_identified"
+    # access requests
+    ACCESS_DATA_KEPT = "access_data_kept"
+    ACCESS_DATA_GONE = "access_data_gone"
 
 
 class Family(StrEnum):

@@ -22,7 +22,7 @@ from connector.inbound import Inbound
 from connector.mapping.apply import apply_rules
 from connector.model import Purpose
 from connector.services import approvals
-from connector.services.map import refusal_of
+from connector.services.kinds import Asked, asked_for, refusal_to_begin
 from connector.states import IdentityState, RequestState
 from connector.store import overview as store_overview
 from connector.store import schema
@@ -212,7 +212,8 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
     payload = file.read_bytes()
     call = dialect.parse(payload, Inbound("POST", "", (), payload))
     result = apply_rules(rules, call.identities)
-    refusal = refusal_of(scope, is_test=call.is_test, request_types=call.request_types)
+    refusal = refusal_to_begin(scope, is_test=call.is_test, request_types=call.request_types)
+    asked = asked_for(scope, call.request_types)
     rows = [
         {
             "kind": identity.kind,
@@ -227,6 +228,7 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
         print_json(
             {
                 "purpose": call.purpose.value,
+                "asked": asked.value,
                 "identities": rows,
                 "counts": counts,
                 "hold_reason": str(result.hold_reason),
@@ -242,7 +244,8 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
             ((row["kind"], row["state"], row["reason"], ", ".join(row["targets"])) for row in rows),
         )
     )
-    verdict = f"held: {result.hold_reason}" if result.hold_reason else "queued for deletion"
+    goes_on = "read and handed over" if asked is Asked.ACCESS else "queued for deletion"
+    verdict = f"held: {result.hold_reason}" if result.hold_reason else goes_on
     if refusal:
         verdict = f"rejected: {refusal}"
     if call.purpose is not Purpose.REQUEST:

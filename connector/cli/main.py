@@ -38,6 +38,7 @@ def cli(context: click.Context, config_path: str, overrides: tuple[str, ...]) ->
 
 def _add_commands() -> None:
     from connector.cli import (
+        access,
         approve,
         configuration,
         demo,
@@ -52,7 +53,10 @@ def _add_commands() -> None:
         verify,
     )
 
-    modules = (serve, inspect, doctor, dlq, approve, release, guards, verify, keys, configuration, rehearse, demo)
+    modules = (
+        *(serve, inspect, doctor, dlq, approve, release, guards, access),
+        *(verify, keys, configuration, rehearse, demo),
+    )
     for module in modules:
         for command in module.COMMANDS:
             cli.add_command(command)

@@ -12,17 +12,18 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
+from connector.config.access import AccessSettings, access_fault
 from connector.config.account import AccountSettings, ApprovalWord
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
+from connector.config.mapping import RuleSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.secrets import KeyRef
 from connector.config.section import Section
 from connector.hosts import AllowedHost
-from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
 from connector.policy.deadlines import Regulation
 from connector.private import Secret
 
@@ -75,36 +76,6 @@ class LogSettings(Section):
     format: Literal["json", "console"] = Field("json", description="One JSON document per line, or text for people.")
 
 
-class TargetSettings(Section):
-    """One Lytics field that a kind of identity maps to."""
-
-    table: str = Field(description="The Lytics table, normally `user`.")
-    field: str = Field(description="The identity field.")
-    steps: tuple[str, ...] = Field((), description="Normalising steps, in order.")
-    optional: bool = Field(
-        False, description="Whether a value that fails here may be skipped if another field takes it."
-    )
-    max_bytes: int = Field(DEFAULT_MAX_BYTES, description="The longest value, in bytes of UTF-8.")
-    junk: tuple[str, ...] = Field(tuple(sorted(DEFAULT_JUNK)), description="Words that are no identity.")
-    pattern: str | None = Field(None, description="A regular expression that the whole value must match.")
-
-
-class RuleSettings(Section):
-    """What becomes of one kind of identity."""
-
-    kinds: tuple[str, ...] = Field(min_length=1, description="The source's labels of this kind of identity.")
-    required: bool = Field(False, description="Whether a request without such an identity is held.")
-    targets: tuple[TargetSettings, ...] = Field(min_length=1, description="The Lytics fields that hold it.")
-
-    def rule(self) -> Rule:
-        """Return the rule as the mapping knows it."""
-        targets = (
-            TargetRule(one.table, one.field, one.steps, one.optional, one.max_bytes, frozenset(one.junk), one.pattern)
-            for one in self.targets
-        )
-        return Rule(self.kinds, tuple(targets), self.required)
-
-
 # Which table each platform needs, and no other platform takes.
 _TABLE_OF: Final = {"onetrust": "report", "generic": "generic"}
 
@@ -125,6 +96,9 @@ class SourceSettings(Section):
     )
     deletion_types: tuple[str, ...] = Field(
         ("Data Deletion",), min_length=1, description="The request types that mean erasure, as the source words them."
+    )
+    access: AccessSettings | None = Field(
+        None, description="Which request types mean access, and what becomes of the answers; none if it is left out."
     )
     allow_test_requests: bool = Field(False, description="Whether requests marked as a test are carried out.")
     regulation: Regulation | None = Field(None, description="The law whose period applies; else by country.")
@@ -223,6 +197,12 @@ class SourceSettings(Section):
             raise ValueError("set deletion_types to the request types that mean erasure, as the platform words them")
         if self.generic is not None and self.generic.only_erasures and given:
             raise ValueError("deletion_types would not be looked at with only_erasures = true; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _tells_access_from_erasure(self) -> Self:
+        if self.access is not None and (fault := access_fault(self.access, self)):
+            raise ValueError(f"access: {fault}")
         return self
 
 

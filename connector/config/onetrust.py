@@ -19,6 +19,9 @@ class ResolutionSettings(Section):
         "", description="Resolution of a completed erasure of somebody whom Lytics did not know; else `completed`."
     )
     rejected: UuidOrNothing = Field("", description="Resolution of a refused request.")
+    access: UuidOrNothing = Field(
+        "", description="Resolution of an answered access request, which never gets those of an erasure."
+    )
 
 
 class EvidenceSettings(Section):

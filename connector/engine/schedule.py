@@ -9,6 +9,8 @@ from typing import Final, Protocol
 
 from connector.services.backstop import backstop
 from connector.services.confirm import confirm
+from connector.services.fetch import fetch_profiles
+from connector.services.hand_over import shred
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.poll import poll
@@ -85,7 +87,10 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("submit", submit, per=Per.ACCOUNT),
     Step("poll", poll, per=Per.ACCOUNT),
     Step("confirm", confirm, per=Per.ACCOUNT),
+    Step("fetch", fetch_profiles, per=Per.ACCOUNT),
     Step("report", report, per=Per.SOURCE),
+    # With the source's lock, so that nothing is destroyed that is being handed over.
+    Step("shred", shred, every=60, per=Per.SOURCE),
     Step("progress", progress, every=60, per=Per.SOURCE),
     Step("warn", warn, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),

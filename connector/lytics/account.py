@@ -15,6 +15,7 @@ from connector.lytics.wire import object_of, unreadable
 from connector.outbound import Client
 from connector.ports import DeletionApi, Profiles
 from connector.private import Secret
+from connector.profile import ProfileReader
 
 
 class DeletionApiName(StrEnum):
@@ -32,6 +33,7 @@ class Account:
     api_name: DeletionApiName
     api: DeletionApi
     profiles: Profiles
+    reader: ProfileReader
     client: LyticsClient
 
     def probe(self) -> dict[DeletionApiName, bool | None]:
@@ -70,7 +72,8 @@ def open_account(
     client = LyticsClient(http, token, account_id=account_id)
     delete = api_name is DeletionApiName.IDENTITY_DELETE
     api: DeletionApi = IdentityDelete(client, body_keys) if delete else IdentityQueue(client)
-    return Account(name, api_name, api, LookUp(client, look_up_call), client)
+    look_up = LookUp(client, look_up_call)
+    return Account(name, api_name, api, look_up, look_up, client)
 
 
 def _answers(client: LyticsClient, name: DeletionApiName) -> bool | None:

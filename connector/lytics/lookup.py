@@ -6,16 +6,19 @@ is `UNKNOWN`, and a wrong table or account is an operator's matter: it would mak
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Any
 
 from connector.errors import Temporary
 from connector.lytics.client import LyticsClient, Purpose, name_fault
-from connector.lytics.wire import fault_of, object_of
+from connector.lytics.redaction import is_redacted
+from connector.lytics.wire import fault_of, object_of, unreadable
 from connector.model import Presence
 from connector.outbound import Answer
 from connector.private import Private
+from connector.profile import Profile
 from connector.sighting import Sighting
 
 _NOT_FOUND = 404
@@ -29,7 +32,7 @@ class LookUpCall(StrEnum):
 
 
 class LookUp:
-    """Fulfils `ports.Profiles`."""
+    """Fulfils `ports.Profiles` and `ports.ProfileReader`."""
 
     def __init__(self, client: LyticsClient, call: LookUpCall = LookUpCall.POST) -> None:
         self._client = client
@@ -44,17 +47,31 @@ class LookUp:
             presence, frozenset(_identifiers(answer, fields)) if presence is Presence.PRESENT else frozenset()
         )
 
+    def read(self, table: str, field: str, value: Private) -> Profile | None:
+        """Return everything that Lytics answers about a value.
+
+        An answer that tells neither a profile nor its absence raises `Temporary`: "no data held" is said only on
+        Lytics' own word, and the older API's filler for an unknown person is not taken for a profile.
+        """
+        presence, answer = self._look(table, field, value)
+        if presence is Presence.UNKNOWN:
+            raise unreadable(f"status {answer.status}, a look-up that tells neither a profile nor its absence")
+        if presence is Presence.ABSENT:
+            return None
+        data = object_of(answer)["data"]
+        return Profile(Private(json.dumps(data, sort_keys=True)), is_redacted(data, field, value))
+
     def _look(self, table: str, field: str, value: Private) -> tuple[Presence, Answer]:
         text = value.reveal()
         if self._call is LookUpCall.GET:
             answer = self._ask("GET", table, field, text)
         else:
             # Specification and vendor tools disagree about `key` and `field`: both are sent.
-            answer = self._ask("POST", "lookup", json={"table": table, "key": field, "field": field, "value": text})
+            answer = self._ask("POST", "lookup", body={"table": table, "key": field, "field": field, "value": text})
         return (_missing(answer) if answer.status == _NOT_FOUND else _found(answer)), answer
 
-    def _ask(self, method: str, *path: str, json: object = None) -> Answer:
-        return self._client.call(Purpose.LOOK_UP, method, "identity", *path, json=json, accept=(_NOT_FOUND,))
+    def _ask(self, method: str, *path: str, body: object = None) -> Answer:
+        return self._client.call(Purpose.LOOK_UP, method, "identity", *path, json=body, accept=(_NOT_FOUND,))
 
 
 def _missing(answer: Answer) -> Presence:

@@ -85,6 +85,17 @@ SWITCHES: Final[dict[str, Switch]] = TRANSPORT_SWITCHES | {
     "old_id_after_return": Switch(
         "identity-queue: a person who came back gets the old, completed id; nothing is deleted."
     ),
+    "pii_redacted": Switch(
+        "Look-up finds a profile without its personal fields, as for a token that may not see them. Value: `absent` "
+        "(default), or `marked`.",
+        "absent",
+        ("absent", "marked"),
+    ),
+    "v1_not_found": Switch(
+        "Look-up answers 200 with the older API's filler instead of 404. Value: its message, default `Not Found`.",
+        "Not Found",
+        ("Not Found", "Timed out"),
+    ),
     "idconfig_set": Switch("`/idconfig` answers 200 instead of the usual 404."),
     "table_unknown": Switch("The schema lacks every table."),
     "field_unknown": Switch("The schema lacks a field. Value: which, default email.", "email"),

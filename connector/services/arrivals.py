@@ -19,6 +19,8 @@ from connector.store.requests import NewIdentity
 
 # Ended, but not well: a further call of the source is a deliberate new attempt.
 _MAY_START_AGAIN: Final = frozenset({RequestState.PARTIAL, RequestState.FAILED})
+# Whoever is named only now would be left out of it without a word.
+_TAKES_NOBODY_MORE: Final = FINISHED_REQUESTS - _MAY_START_AGAIN | {RequestState.DELIVERING}
 # What a driver calls the error of a store that cannot be worked with at all: every further delivery would fail as well.
 _STORE_DOWN: Final = frozenset(
     {
@@ -164,7 +166,7 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     if fresh:
         return Stored(row.id, duplicate=False)
     _take_over(connection, row, arrival)
-    if added and row.state in FINISHED_REQUESTS - _MAY_START_AGAIN:
+    if added and row.state in _TAKES_NOBODY_MORE:
         raise Rejected(Code.REQUEST_FINISHED)
     # Bytes that come again are a sender's retry, unless the source lists its tasks and is read before it is told.
     began = call_again(connection, row, now, asked=asked, anew=asked or arrival.has_event_id)

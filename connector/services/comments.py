@@ -13,6 +13,8 @@ from connector.states import IdentityState, RequestState
 REFUSALS: Final = {
     "test_request": "This is a test request; nothing was deleted.",
     "legal_hold": "At least one identifier is under a legal hold; nothing was deleted.",
+    "access_and_erasure": "The request names access and erasure in one, and neither was begun; ask for each by a "
+    "request of its own.",
     "not_an_erasure": "None of the request types is one of the configured deletion types; nothing was deleted.",
 }
 

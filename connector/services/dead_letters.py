@@ -36,6 +36,9 @@ _NO_FAILED_REQUEST: Final = {
     RequestState.WORKING: "it is being carried out",
     RequestState.HELD: "it is held: `connector show` says why; once that is mended, or it is released, it goes on",
     RequestState.COMPLETED: "everything asked for was deleted already",
+    RequestState.FETCHING: "its profiles are being read",
+    RequestState.DELIVERING: "its data waits to be handed over: see `connector access list`",
+    RequestState.ANSWERED: "its data was handed over already",
     RequestState.REJECTED: "it was refused before anything was deleted; only a new call of the source asks again",
 }
 _MOVED: Final = "it has moved on in the meantime"

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from connector.ports import Commenter, Filing, FollowUp, ResolutionCheck
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """What becomes of the answers to access requests.
+
+    Attributes:
+        filing: where the document goes before the answer is reported; None if an operator takes it.
+        hold_redacted: whether a request waits as long as a profile lacks its personal fields.
+        keep: the longest time that anything read is kept here.
+        max_bytes: the largest document, and the largest profile.
+    """
+
+    filing: Filing | None = None
+    hold_redacted: bool = True
+    keep: timedelta = timedelta(days=14)
+    max_bytes: int = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +36,7 @@ class Extras:
         commenter: what tells people there once a day that the work goes on.
         warner: what tells people there that a due date is near; `warn_before`: how near.
         resolutions: what looks whether it knows the resolutions that are sent along.
+        access: what becomes of the answers to access requests.
     """
 
     filing: Filing | None = None
@@ -27,3 +45,4 @@ class Extras:
     warner: Commenter | None = None
     warn_before: timedelta = timedelta(days=7)
     resolutions: ResolutionCheck | None = None
+    access: AccessRules = field(default_factory=AccessRules)

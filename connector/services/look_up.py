@@ -16,7 +16,8 @@ from connector.model import Presence, Target
 from connector.policy.retry import next_try
 from connector.services import tangles
 from connector.services.remote import HALTING, call_each
-from connector.services.site import AccountWork, LookUp, Site
+from connector.services.rules import LookUp
+from connector.services.site import AccountWork, Site
 from connector.sighting import Sighting
 from connector.states import TargetState
 from connector.store import requests, targets

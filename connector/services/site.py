@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -24,76 +23,17 @@ from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy, next_try
 from connector.policy.tangle import TangleRule
-from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
+from connector.ports import DeletionApi, Log, Profiles, Reporter, Schema, Source, Verifier
 from connector.private import Private
+from connector.profile import ProfileReader
 from connector.services.extras import Extras
 from connector.services.key_uses import KeyUses
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
+from connector.services.rules import BackstopRules, ListingRules, LookUp, SchemaRule, Scope
 from connector.stops import never
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.group import GroupCommit
-
-
-class LookUp(StrEnum):
-    """When an account's profiles are looked up."""
-
-    BEFORE_AND_AFTER = "before_and_after"
-    AFTER = "after"
-    OFF = "off"
-
-
-class SchemaRule(StrEnum):
-    """What follows if an account's schema lacks a field that the mapping names."""
-
-    REQUIRE = "require"
-    WARN = "warn"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which requests of a source are carried out.
-
-    Attributes:
-        deletion_types: the request types that mean erasure, as `services.map.plain` writes them.
-    """
-
-    deletion_types: frozenset[str]
-    allow_test_requests: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ListingRules:
-    """What a source is asked about a request, and which answers let it pass.
-
-    Attributes:
-        visible_within: how long a new request may stay unlisted before it is held.
-        again: when a request that is held for want of a listing is asked about again.
-        every: after which time an open request is asked about once more.
-    """
-
-    reader: ReadBack
-    refused_stages: frozenset[str]
-    closed_is_fine: bool
-    visible_within: timedelta
-    again: PollPolicy
-    every: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class BackstopRules:
-    """How a source's own list of open tasks is looked through.
-
-    Attributes:
-        overlap: by how much a look reaches back beyond the last one that went well.
-        first: by how much the very first one reaches back.
-    """
-
-    roll: Roll
-    every: timedelta
-    overlap: timedelta
-    first: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +84,7 @@ class AccountWork:
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
         fuse: how much may be handed to it before a person has to look; None for no bound.
         tangle: when a request is held for other people on its profile; None where that is not looked at.
+        reader: reads profiles for access requests; None if it reads none.
     """
 
     name: str
@@ -170,6 +111,7 @@ class AccountWork:
     lost_after_s: float = 86_400.0
     fuse: FusePolicy | None = None
     tangle: TangleRule | None = None
+    reader: ProfileReader | None = None
 
 
 @dataclass(frozen=True, slots=True)

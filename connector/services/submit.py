@@ -17,8 +17,9 @@ from connector.services import approvals, guards, schema
 from connector.services.batches import batches_of
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
+from connector.services.rules import LookUp
 from connector.services.settle import settle
-from connector.services.site import AccountWork, LookUp, Site
+from connector.services.site import AccountWork, Site
 from connector.states import OperationState, SubmissionState, TargetState
 from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection

@@ -11,12 +11,13 @@ from datetime import timedelta
 from typing import Final
 
 from connector.errors import ConnectorError, RateLimited, Refused, Temporary
-from connector.services import comments
+from connector.policy.outcome import Counts
+from connector.services import access_comments, comments
 from connector.services.observing import observes
 from connector.services.remote import call_each
 from connector.services.settle import count
 from connector.services.site import Site, SourceWork
-from connector.states import RequestState
+from connector.states import RequestKind, RequestState
 from connector.store import identities, warnings
 from connector.store.columns import AnyRow
 
@@ -41,8 +42,7 @@ def _warn_of(site: Site, source: SourceWork) -> bool:
     said = {}
     for row in rows:
         counts = count(*counted[row.id])
-        held, observed = row.state is RequestState.HELD, observes(site, source)
-        said[row.id] = comments.due_soon(counts, row.received_at, row.due_at, held=held, observed=observed)
+        said[row.id] = _text(row, counts, observed=observes(site, source))
         site.log.warning(
             "deadline_near",
             source=source.name,
@@ -57,6 +57,13 @@ def _warn_of(site: Site, source: SourceWork) -> bool:
         with site.database.write() as connection:
             warnings.give_back(connection, unheard)
     return len(rows) == limit and not unheard
+
+
+def _text(row: AnyRow, counts: Counts, *, observed: bool) -> str:
+    held = row.state is RequestState.HELD
+    if row.kind is RequestKind.ACCESS:
+        return access_comments.due_soon(row.received_at, row.due_at, held=held)
+    return comments.due_soon(counts, row.received_at, row.due_at, held=held, observed=observed)
 
 
 def _tell(site: Site, source: SourceWork, rows: Sequence[AnyRow], said: dict[str, str]) -> set[str]:

@@ -62,7 +62,7 @@ def with_progress(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
 def to_send(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return the reports of a source that are due, longest waiting first, with the source's own ids."""
     return connection.execute(
-        select(reports, requests.c.external, requests.c.callback_url, requests.c.due_at)
+        select(reports, requests.c.external, requests.c.callback_url, requests.c.due_at, requests.c.kind)
         .join(requests, requests.c.id == reports.c.request_id)
         .where(reports.c.source == source, reports.c.state == ReportState.QUEUED, reports.c.next_at <= now)
         .order_by(reports.c.next_at, reports.c.id)
@@ -118,6 +118,7 @@ def to_remind(connection: Connection, source: str, now: datetime, limit: int) ->
             reports.c.attempt,
             requests.c.attempt.label("present_attempt"),
             requests.c.state,
+            requests.c.kind,
             requests.c.external,
             requests.c.received_at,
             requests.c.due_at,

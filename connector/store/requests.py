@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Select, bindparam, insert, select, te
 
 from connector.ids import new_id
 from connector.private import Private
-from connector.states import IdentityState, RequestState, TargetState
+from connector.states import IdentityState, RequestKind, RequestState, TargetState
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_if_new
 from connector.store.moves import move, parts
@@ -39,13 +39,15 @@ _HASHES_OF = select(identities.c.value_hash).where(identities.c.request_id == bi
 # were not applied to.
 _NOT_MAPPED = text("mapping_digest = '' AND confirm_at IS NULL")
 _HELD = text("state = 'held' AND confirm_at IS NULL")
-_MAPPED_BEFORE = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)
+_MAPPED_BEFORE = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD, RequestState.FETCHING)
 # What steps decide by; the rest is of use to nobody but the source.
 _DECIDING = (
     requests.c.id,
     requests.c.source,
     requests.c.state,
+    requests.c.reason,
     requests.c.attempt,
+    requests.c.kind,
     requests.c.request_types,
     requests.c.is_test,
     requests.c.received_at,
@@ -143,12 +145,13 @@ def finish(connection: Connection, rows: Sequence[AnyRow], new: RequestState, no
     move_requests(connection, rows, new, now, finished_at=now)
 
 
-def note_mapping(connection: Connection, rows: Sequence[AnyRow], *, reason: str, mapping_digest: str) -> None:
+def note_mapping(
+    connection: Connection, rows: Sequence[AnyRow], kind: RequestKind, *, reason: str, mapping_digest: str
+) -> None:
     """Write down under which rules locked requests were mapped whose state did not change."""
+    values = {"kind": kind, "reason": reason, "mapping_digest": mapping_digest}
     for part in parts([row.id for row in rows]):
-        connection.execute(
-            update(requests).where(requests.c.id.in_(part)).values(reason=reason, mapping_digest=mapping_digest)
-        )
+        connection.execute(update(requests).where(requests.c.id.in_(part)).values(**values))
 
 
 def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "", *, asked: bool) -> bool:
@@ -187,6 +190,14 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
     return move_request(connection, row, first, now, reason=reason, **again)
 
 
+def external_of(connection: Connection, request_id: str) -> Mapping[str, str]:
+    """Return the source's own ids of a request."""
+    found: Mapping[str, str] = connection.execute(
+        select(requests.c.external).where(requests.c.id == request_id)
+    ).scalar_one()
+    return found
+
+
 def in_state(connection: Connection, state: RequestState) -> Sequence[str]:
     """Return the ids of all requests in a state, the most urgent first."""
     asked = select(requests.c.id).where(requests.c.state == state).order_by(requests.c.due_at, requests.c.id)
@@ -223,6 +234,11 @@ def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Se
 def lock_all(connection: Connection, request_ids: Collection[str]) -> list[AnyRow]:
     """Return request rows, locked for this transaction in the order of their ids. Call it before touching targets."""
     return [row for part in parts(set(request_ids)) for row in connection.execute(_locking(part, _DECIDING))]
+
+
+def seen(connection: Connection, request_id: str) -> AnyRow | None:
+    """Return a request as `lock_all` does, but not locked; None if there is none."""
+    return connection.execute(select(*_DECIDING).where(requests.c.id == request_id)).one_or_none()
 
 
 def hold_all(connection: Connection, request_ids: Collection[str]) -> None:

@@ -22,6 +22,7 @@ from connector.states import (
     IdentityState,
     OperationState,
     ReportState,
+    RequestKind,
     RequestState,
     SubmissionState,
     TargetState,
@@ -58,6 +59,8 @@ requests = Table(
     Column("external", JSON, nullable=False),
     Column("request_types", JSON, nullable=False),
     Column("country", String(2)),
+    # What it is carried out as, since it was mapped first; NULL before.
+    Column("kind", Word(RequestKind)),
     Column("is_test", Boolean, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),

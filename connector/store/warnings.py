@@ -12,6 +12,7 @@ from connector.store.columns import AnyRow
 from connector.store.moves import parts
 from connector.store.tables import requests
 
+_NEEDED: Final = [requests.c[name] for name in ("id", "kind", "state", "external", "received_at", "due_at")]
 # Word for word as in the index that answers it.
 _UNWARNED: Final = text("warned_at IS NULL AND finished_at IS NULL")
 
@@ -22,7 +23,7 @@ def claim(connection: Connection, source: str, until: datetime, now: datetime, l
     Two workers never get the same one.
     """
     rows = connection.execute(
-        select(requests.c.id, requests.c.state, requests.c.external, requests.c.received_at, requests.c.due_at)
+        select(*_NEEDED)
         .where(_UNWARNED, requests.c.source == source, requests.c.due_at < until)
         .order_by(requests.c.due_at, requests.c.id)
         .limit(limit)

@@ -6,6 +6,8 @@ import json
 import os
 import random
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -29,9 +31,10 @@ from connector.policy.retry import RetryPolicy
 from connector.ports import Documents, Log, Source
 from connector.private import Private
 from connector.published import PublishedDocuments
-from connector.services.extras import Extras
-from connector.services.map import plain
-from connector.services.site import Budgets, Scope, Site, SourceWork, wake_nobody
+from connector.services.extras import AccessRules, Extras
+from connector.services.kinds import plain
+from connector.services.rules import Scope
+from connector.services.site import Budgets, Site, SourceWork, wake_nobody
 from connector.services.tokens import Holder
 from connector.sources.onetrust.parse import OneTrustSource
 from connector.sources.registry import PLATFORMS
@@ -160,7 +163,12 @@ def web_app(config: Config, site: Site) -> Flask:
 def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
     """Build what reads a source's payloads and decides about them; it needs neither store nor network."""
     rules = compile_rules([one.rule() for one in settings.mapping], settings.ignore_kinds, settings.default_region)
-    scope = Scope(frozenset(plain(one) for one in settings.deletion_types), settings.allow_test_requests)
+    access_types = settings.access.types if settings.access is not None else ()
+    scope = Scope(
+        frozenset(plain(one) for one in settings.deletion_types),
+        settings.allow_test_requests,
+        frozenset(plain(one) for one in access_types),
+    )
     described = settings.generic.description() if settings.generic is not None else None
     if settings.read_back is not None and settings.read_back.enabled:
         # What a callback leaves out is read from OneTrust.
@@ -188,10 +196,20 @@ def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Do
         replies=settings.generic.replies() if settings.generic is not None else Replies(),
         read_back=read_back(settings, onetrust),
         backstop=backstop_of(settings, onetrust),
-        extras=onetrust.extras() if onetrust is not None else Extras(),
+        extras=_extras(settings, onetrust),
         fuse=fuse_policy(settings.fuse),
         approval=approval_of(settings),
     )
+
+
+def _extras(settings: SourceSettings, onetrust: Tenant | None) -> Extras:
+    extras = onetrust.extras() if onetrust is not None else Extras()
+    of = settings.access
+    if of is None:
+        return extras
+    filing = onetrust.access_filing() if onetrust is not None and of.delivery == "attach" else None
+    rules = AccessRules(filing, of.when_redacted == "hold", timedelta(days=of.keep_days), of.max_bytes)
+    return replace(extras, access=rules)
 
 
 def loopback_client(base_url: str) -> Client:

@@ -19,7 +19,8 @@ from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
 from connector.policy.tangle import TangleRule
-from connector.services.site import AccountWork, LookUp, SchemaRule
+from connector.services.rules import LookUp, SchemaRule
+from connector.services.site import AccountWork
 from connector.wiring.limits import limits_of, pace_of
 
 # How a failed call is tried again. Waits in seconds.
@@ -66,6 +67,7 @@ def account_work(name: str, settings: AccountSettings, clock: Clock, lease: Leas
         observes=settings.mode == "observe",
         api=account.api,
         profiles=account.profiles,
+        reader=account.reader,
         approval=approval_of(settings),
         schema=account,
         schema_rule=SchemaRule(settings.schema_check),

@@ -12,7 +12,7 @@ from connector.config.onetrust import ReportSettings
 from connector.lease import Lease
 from connector.model import SourceStatus
 from connector.outbound import Client
-from connector.ports import FollowUp, Reporter
+from connector.ports import Filing, FollowUp, Reporter
 from connector.services.extras import Extras
 from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.filing import OneTrustFiling
@@ -62,6 +62,7 @@ class Tenant:
             subtask_name=self.settings.subtask_name,
             resolutions={status: one for status, one in resolutions.items() if one},
             nothing_held=of.nothing_held,
+            access=of.access,
             use_complete=self.settings.complete_with == "complete",
         )
 
@@ -80,6 +81,11 @@ class Tenant:
             warn_before=timedelta(days=settings.deadline_comment_days or _LOG_DAYS),
             resolutions=OneTrustResolutions(self.api, resolutions) if any(resolutions.values()) else None,
         )
+
+    def access_filing(self) -> Filing:
+        """Build what takes the answers to access requests."""
+        name, about = self.settings.subtask_name, "Data for an access request"
+        return OneTrustFiling(self.api, subtask_name=name, extension="txt", about=about)
 
     def _follow_ups(self) -> Iterator[FollowUp]:
         """Give them in the order of the calls: the stage last, as a request that left it may take nothing more."""

@@ -14,7 +14,7 @@ from connector.outbound import Client
 from connector.outbound.guarded import Guarded
 from connector.policy.polling import PollPolicy
 from connector.ports import Reporter
-from connector.services.site import BackstopRules, ListingRules
+from connector.services.rules import BackstopRules, ListingRules
 from connector.sources.generic.report import (
     Addressee,
     GenericReporter,

@@ -106,6 +106,9 @@ LYTICS: Mapping[str, Trial] = {
     "error_objects": Trial(settings=(QUEUE,)),
     "completed_without_done": Trial(settings=(QUEUE,)),
     "old_id_after_return": Trial(settings=(QUEUE,)),
+    # What an erasure sees of them; what an access request makes of them stands in test_access.py.
+    "pii_redacted": Trial(({"value": "absent"}, {"value": "marked"})),
+    "v1_not_found": Trial(),
     "idconfig_set": Trial(),
     "table_unknown": Trial(while_on="IN_PROGRESS"),
     "field_unknown": Trial(while_on="IN_PROGRESS"),

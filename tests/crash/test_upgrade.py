@@ -33,10 +33,14 @@ MIDDLES = {
     "0006": "ADD COLUMN remind_at",
     "0007": "CREATE TABLE holds",
     "0008": "ADD COLUMN approved_at",
+    "0009": "CREATE TABLE access_fetches",
     "0010": "CREATE TABLE tangle_releases",
 }
 # None of these tables was there in the oldest schema.
-NEW_TABLES = {"replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit", "tangle_releases"}
+NEW_TABLES = {
+    *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"),
+    *("access_fetches", "access_results", "tangle_releases"),
+}
 
 
 def noted(revision: str) -> str:

@@ -40,6 +40,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[accounts.NAME.fuse]",
         "[accounts.NAME.body]",
         "[sources.NAME]",
+        "[sources.NAME.access]",
         '[[sources.NAME.verify]] check = "header"',
         '[[sources.NAME.verify]] check = "bearer"',
         '[[sources.NAME.verify]] check = "basic"',

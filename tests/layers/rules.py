@@ -26,6 +26,7 @@ FACTS = frozenset(
         "ports",
         "clock",
         "private",
+        "profile",
         "sighting",
         "ids",
         "inbound",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from connector.policy.tangle import TangleRule
 from connector.private import Private
 from connector.services import fuses, holds, tangles
 from connector.services.backstop import backstop
+from connector.services.export import export
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
 from tests.support.listings import Lister, Roll, asking, looking
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
+from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
 
 TABLES = tuple(t.metadata.sorted_tables)
 
@@ -31,6 +33,7 @@ def rich_bench(folder: Path) -> Bench:
     _ended(bench)
     _guarded(bench)
     _under_way(bench)
+    _asks_for_access(bench)
     bench.beside()
     bench.list_by(asking(Lister()))
     bench.look_through(looking(Roll(["missed"])))
@@ -41,6 +44,25 @@ def rich_bench(folder: Path) -> Bench:
     bench.deliver("waits-2", ("email", "wäits 2@example.com"), ("loyalty id", "Ł-2"))
     bench.database.close()
     return bench
+
+
+def _asks_for_access(bench: Bench) -> None:
+    """Let the data of one access request be taken, and that of another wait, beside one whose look-up gave nothing."""
+    was = bench.source.scope
+    lasting = replace(was, access_types=frozenset({"data access"}))
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, scope=lasting)})
+    reader = StandInReader({("email", f"access-{number}@example.com"): {"email": "ä"} for number in range(2)})
+    bench.with_account(reader=reader)
+    for number in range(2):
+        bench.deliver(f"access-{number}", types=("Data Access",))
+        bench.pass_time(seconds=1)
+    request_id = bench.dossier("access-0").request.id
+    export(bench.site, request_id, lambda _content: None, Decision("operator", "a reason", bench.clock.now()))
+    reader.answers = [Temporary(Code.REMOTE_FAULT)]
+    bench.deliver("access-2", types=("Data Access",))
+    bench.pass_time(seconds=1)
+    bench.with_account(reader=None)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, scope=was)})
 
 
 def _guarded(bench: Bench) -> None:

@@ -22,7 +22,8 @@ from connector.services import intake
 from connector.services.extras import Extras
 from connector.services.intake import Accepted
 from connector.services.remote import Breakers, Pauses
-from connector.services.site import AccountWork, BackstopRules, ListingRules, LookUp, Scope, Site, SourceWork
+from connector.services.rules import BackstopRules, ListingRules, LookUp, Scope
+from connector.services.site import AccountWork, Site, SourceWork
 from connector.store.database import Database
 from tests.support.stand_ins import StandInLytics, StandInReporter
 from tests.support.stores import bring_up_to_date

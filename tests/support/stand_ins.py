@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.clock import FixedClock
 from connector.codes import Code
@@ -22,6 +24,7 @@ from connector.model import (
     SubmitAnswer,
 )
 from connector.private import Private
+from connector.profile import Profile
 from connector.sighting import Sighting
 
 
@@ -242,3 +245,25 @@ class StandInCommenter:
             raise answer
         self.said.append((external["subtask_id"], text))
         return answer
+
+
+@dataclass
+class StandInReader:
+    """Knows profiles by (field, value).
+
+    Attributes:
+        answers: what the next look-ups do instead.
+        redacts: whether personal fields are left out.
+    """
+
+    people: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    answers: list[ConnectorError] = field(default_factory=list)
+    redacts: bool = False
+    read_by: list[str] = field(default_factory=list)
+
+    def read(self, table: str, field: str, value: Private) -> Profile | None:
+        self.read_by.append(value.reveal())
+        if self.answers:
+            raise self.answers.pop(0)
+        known = self.people.get((field, value.reveal()))
+        return None if known is None else Profile(Private(json.dumps({"entity": known})), self.redacts)

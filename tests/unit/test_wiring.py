@@ -17,7 +17,8 @@ from connector.policy.approval import ApprovalMode
 from connector.policy.deadlines import Regulation
 from connector.policy.polling import PollPolicy
 from connector.policy.tangle import TangleRule
-from connector.services.site import LookUp, Site
+from connector.services.rules import LookUp
+from connector.services.site import Site
 from connector.wiring import build_site, load_config, loopback_client, open_database, reading_of
 from tests.acceptance.journey import ROOT, START, load_shipped, logging_as_it_was
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from responses import matchers
 
@@ -139,3 +141,51 @@ def test_a_closer_look_that_fails_says_why_like_any_other(lytics, http):
     http.post(f"{BASE}/v2/identity/lookup", status=500, json=v2_error(""))
     profiles = lytics.account().profiles
     assert type(lytics.failure(profiles.look_closely, "user", "email", ANA, ("email",))) is Temporary
+
+
+def read(lytics, http, status, body):
+    content = {"body": body} if isinstance(body, str) else {"json": body}
+    http.post(f"{BASE}/v2/identity/lookup", status=status, **content)
+    return lytics.account().reader.read("user", "email", ANA)
+
+
+def test_a_profile_is_read_whole(lytics, http):
+    data = {"entity": {"email": ANA.reveal(), "name": "Łukasz"}, "keys": [], "fragments": [{"streams": ["web"]}]}
+    profile = read(lytics, http, 200, {"data": data})
+    assert json.loads(profile.content.reveal()) == data
+    assert not profile.is_redacted
+
+
+def test_a_profile_without_its_personal_fields_is_known_as_one(lytics, http):
+    assert read(lytics, http, 200, {"data": {"entity": {"plan": "gold"}, "keys": []}}).is_redacted
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, v2_error("ENTITY-NOTFOUND-012")), (200, {"data": FILLER, "message": "Not Found", "status": 200})],
+)
+def test_nothing_held_is_said_on_their_own_word(lytics, http, status, body):
+    assert read(lytics, http, status, body) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"data": FILLER, "message": "Timed out"}),
+        (200, {"data": None}),
+        (200, {"data": {"entity": None, "keys": []}}),
+        (200, "<html>"),
+        (404, "<html>404</html>"),
+        (404, {}),
+        (204, ""),
+    ],
+)
+def test_an_answer_that_does_not_tell_is_never_taken_for_nothing_held(lytics, http, status, body):
+    with pytest.raises(Temporary) as raised:
+        read(lytics, http, status, body)
+    assert raised.value.code is Code.REMOTE_ANSWER_UNREADABLE
+
+
+def test_an_unknown_table_is_never_taken_for_nothing_held(lytics, http):
+    with pytest.raises(Misconfigured):
+        read(lytics, http, 404, v2_error("TABLE-NOTFOUND-009"))

@@ -27,7 +27,7 @@ from connector.store.audit import Decision
 from connector.store.database import Database
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import Bench
-from tests.support.stand_ins import StandInCommenter
+from tests.support.stand_ins import StandInCommenter, StandInReader
 
 FEW, MANY = 100, 10_000
 BUDGET = 20
@@ -220,6 +220,50 @@ def warned(bench: Bench) -> None:
         connection.exec_driver_sql("UPDATE requests SET warned_at = received_at, due_at = received_at")
 
 
+def asked_for_access(bench: Bench, *, result: bool = False) -> None:
+    """Let every request be one for access, with everything still to be read, or with data that nobody took."""
+    bench.with_account(reader=StandInReader())
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO access_fetches (id, request_id, identity_id, source, account, lytics_table, field, value, "
+            "value_hash, state, reason, redacted, tries, due_at, next_at) SELECT id, request_id, identity_id, "
+            "'onetrust', account, lytics_table, field, value, value_hash, 'waiting', '', 0, 0, due_at, next_at "
+            "FROM targets"
+        )
+        connection.exec_driver_sql("DELETE FROM targets")
+        connection.exec_driver_sql("UPDATE requests SET state = 'fetching', kind = 'access'")
+        if result:
+            connection.exec_driver_sql("UPDATE requests SET state = 'delivering'")
+            connection.exec_driver_sql("UPDATE access_fetches SET state = 'absent'")
+            connection.exec_driver_sql(
+                "INSERT INTO access_results (request_id, attempt, source, document, sha256, bytes, profiles, redacted, "
+                "made_at, keep_until, delivered_how) "
+                "SELECT id, 1, source, 'x', '', 1, 1, 0, received_at, received_at, '' FROM requests"
+            )
+
+
+def kept_too_long(bench: Bench) -> None:
+    asked_for_access(bench, result=True)
+
+
+def read_too_early(bench: Bench) -> None:
+    """Let every profile be read long ago, and never the last of its request."""
+    asked_for_access(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE access_fetches SET state = 'found', profile = '{}', keep_until = '2020-01-01 00:00:00.000000'"
+        )
+
+
+def handed_over(bench: Bench) -> None:
+    """Let there be nothing but a long history of access requests."""
+    asked_for_access(bench, result=True)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET state = 'answered', finished_at = received_at")
+        connection.exec_driver_sql("UPDATE access_results SET document = NULL, shredded_at = made_at")
+        connection.exec_driver_sql("UPDATE access_fetches SET value = NULL")
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -244,6 +288,11 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "reconcile": (backlog.SUBMITTED, "reconcile", None),
     "poll": (backlog.SUBMITTED, "poll", None),
     "confirm": (backlog.CONFIRMING, "confirm", None),
+    "fetch": (backlog.QUEUED, "fetch", asked_for_access),
+    "fetch when all was read": (backlog.QUEUED, "fetch", handed_over),
+    "shred": (backlog.QUEUED, "shred", kept_too_long),
+    "shred what waits for others": (backlog.QUEUED, "shred", read_too_early),
+    "shred when all is destroyed": (backlog.QUEUED, "shred", handed_over),
     "report": (backlog.UNREPORTED, "report", None),
     "progress": (backlog.QUEUED, "progress", remembered),
     "progress when all is over": (backlog.DONE, "progress", remembered),

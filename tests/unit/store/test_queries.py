@@ -27,9 +27,12 @@ from connector.policy.fuse import FusePolicy
 from connector.policy.tangle import TangleRule
 from connector.private import Private
 from connector.services import approvals, fuses, holds, tangles
+from connector.services.export import export
+from connector.services.extras import AccessRules, Extras
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.store import audit, checkup, overview, targets
+from connector.store import access, audit, checkup, overview, targets
+from connector.store import access_tables as a
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
@@ -40,7 +43,7 @@ from connector.store.tangle_tables import tangle_releases
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.site import RULES, START, Bench
-from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
+from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
 
 NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
@@ -51,17 +54,8 @@ ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 # Who asks besides the steps.
 BESIDE = frozenset(
     {
-        "intake",
-        "mark_orphans",
-        "show",
-        "status",
-        "status --list",
-        "hold",
-        "resume",
-        "audit",
-        "doctor",
-        "preview",
-        "release",
+        *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
+        *("release", "access"),
     }
 )
 
@@ -211,6 +205,31 @@ class Life:
         bench.with_account(fuse=None)
         self.passes(2)
 
+    def is_asked_for_access(self) -> None:
+        bench, now = self.bench, self.bench.clock.now()
+        was, reader = bench.source, StandInReader({("email", f"a{place}@example.com"): {} for place in range(4)})
+        scope = replace(was.scope, access_types=frozenset({"data access"}))
+        rules = AccessRules(StandInFiling(), keep=timedelta(days=1))
+        bench.with_account(reader=reader)
+        for place, filing in enumerate((rules.filing, None, None, None)):
+            extras = Extras(access=replace(rules, filing=filing))
+            bench.site = replace(bench.site, sources={"onetrust": replace(was, scope=scope, extras=extras)})
+            reader.redacts = place == 3
+            reader.answers = [Temporary(Code.REMOTE_FAULT)] * (place == 2)
+            self.delivers(f"a{place}", ("email", f"a{place}@example.com"), types=["Data Access"])
+            self.passes(2)
+        found: list[str] = []
+        self.asks("show", lambda: found.append(bench.dossier("a1").request.id))
+        decision = Decision("operator", "a reason", now)
+        self.asks("access", lambda: export(bench.site, found[0], lambda _content: None, decision))
+        with bench.database.read() as connection:
+            self.asks("access", lambda: access.waiting(connection, 50))
+            self.asks("access", lambda: access.results_of(connection, found[0]))
+            self.asks("access", lambda: access.look_ups_of(connection, found[0]))
+        self.delivers("a0", ("email", "a0@example.com"), types=["Data Access"])
+        self.passes(3, 100_000)
+        bench.site = replace(bench.site, sources={"onetrust": was})
+
     def is_approved(self) -> None:
         for mode in ApprovalMode:
             self.bench.with_account(approval=Approval(mode, 1))
@@ -263,6 +282,7 @@ def live(bench: Bench, noted: Noted) -> None:
     life.is_told_more()
     life.is_listed()
     life.is_guarded()
+    life.is_asked_for_access()
     life.is_approved()
     life.is_tangled()
     life.is_looked_at()
@@ -293,6 +313,7 @@ def fill(bench: Bench) -> None:
                 batch=5,
             )
             first += number
+        fill_access(connection)
         connection.execute(g.holds.insert(), [listed(number) for number in range(WAITING)])
         forms = [{"value_hash": f"{number:064x}", "hold_id": f"{number:032x}"} for number in range(WAITING)]
         connection.execute(g.hold_forms.insert(), forms)
@@ -301,6 +322,38 @@ def fill(bench: Bench) -> None:
         connection.execute(tangle_releases.insert(), passed)
         decided = {"at": START, "actor": "o", "action": "hold_added", "subject": "x", "reason": "r"}
         connection.execute(g.audit.insert(), [decided] * WAITING)
+
+
+def fill_access(connection: Connection) -> None:
+    """Pile up access requests that were answered long ago, and some that are read or handed over."""
+    if not (ids := connection.scalars(select(t.requests.c.id).limit(WAITING)).all()):
+        return
+    (identity,) = connection.scalars(select(t.identities.c.id).limit(1)).all()
+    common = {
+        "source": "onetrust",
+        "identity_id": identity,
+        "account": "main",
+        "lytics_table": "user",
+        "field": "email",
+        "reason": "",
+    }
+    common |= {"value_hash": "0" * 64, "redacted": False, "tries": 0, "due_at": START, "next_at": START}
+    rows = [
+        {"id": f"f{place:031x}", "request_id": one, "state": "absent", "profile": None, "value": None, **common}
+        for place, one in enumerate(ids)
+    ]
+    connection.execute(a.access_fetches.insert(), rows)
+    told = {
+        "source": "onetrust",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "profiles": 1,
+        "redacted": False,
+        "made_at": START,
+        "keep_until": START,
+    }
+    results = [{"request_id": one, "attempt": 9, "delivered_how": "attached", **told} for one in ids]
+    connection.execute(a.access_results.insert(), results)
 
 
 def listed(number: int) -> dict[str, Any]:
