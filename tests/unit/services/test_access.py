@@ -87,6 +87,24 @@ def say_nothing_of_deleting(bench: Bench) -> bool:
     return not any("delet" in one.comment.lower() or "eras" in one.comment.lower() for one in bench.reporter.sent)
 
 
+# While it takes its time -----------------------------------------------------
+
+
+@pytest.mark.usefixtures("reader")
+def test_a_due_date_that_comes_near_is_told_without_a_word_of_erasure(bench: Bench) -> None:
+    allow(bench, keep=timedelta(days=60))
+    source = bench.site.sources["onetrust"]
+    extras = replace(source.extras, warner=(warner := StandInCommenter()))
+    bench.site = replace(bench.site, sources={"onetrust": replace(source, extras=extras)})
+    bench.deliver(**ACCESS)
+    for _ in range(25):
+        bench.pass_time(days=1)
+    ((_, text),) = warner.said
+    assert text.startswith("Warning: this access request is due 2026-12-02 09:00:00 UTC. The data was not handed over")
+    assert say_nothing_of_deleting(bench)
+    assert "eras" not in text
+
+
 # Handing over ----------------------------------------------------------------
 
 
