@@ -48,6 +48,11 @@ class Code(StrEnum):
     GRANT_NOT_SUPPORTED = "grant_not_supported"
     SCOPE_UNKNOWN = "scope_unknown"
     TOO_MANY_TOKEN_REQUESTS = "too_many_token_requests"  # noqa: S105 - a reason code
+    # the API
+    API_TOKEN_REFUSED = "api_token_refused"  # noqa: S105 - a reason code
+    API_SCOPE_MISSING = "api_scope_missing"
+    PREVIEW_CHANGED = "preview_changed"
+    TOO_MANY_API_CALLS = "too_many_api_calls"
     # store and process
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_BUSY = "store_busy"

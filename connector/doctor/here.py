@@ -37,6 +37,8 @@ def secrets(config: Config, now: datetime) -> Iterator[Finding]:
             # Those of one group may take each other's place; each group has to have one that counts.
             for group in check.secret_groups:
                 found += _ending(f"{name}, check {place}", group, now)
+    for name, client in config.api.clients.items():
+        found += _ending(f"api client {name}", client.secrets, now)
     yield from found or [Finding("secrets_fine")]
 
 
@@ -56,6 +58,8 @@ def _shared(held: Sequence[Secret]) -> Iterator[Finding]:
 
 def _made_here(config: Config) -> Iterator[Secret]:
     yield config.store.pseudonym_key
+    for client in config.api.clients.values():
+        yield from client.secrets
     for source in config.sources.values():
         for _, check in _leaves(source.verify):
             # `keys` may be public ones.

@@ -42,7 +42,8 @@ from connector.stops import stopper
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.jobs import Wake
-from connector.web import tokens
+from connector.web import api, tokens
+from connector.web.api import ApiClient
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work, approval_of, fuse_policy
 from connector.wiring.onetrust import Tenant
@@ -157,6 +158,8 @@ def web_app(config: Config, site: Site) -> Flask:
     }
     app = create_app(site, config.server.max_body_bytes, limits)
     tokens.install(app, site, clients, config.server.max_token_requests_per_minute)
+    callers = [ApiClient(name, one.secrets, frozenset[str](one.scopes)) for name, one in config.api.clients.items()]
+    api.install(app, site, callers, config.api.max_requests_per_minute)
     return app
 
 

@@ -35,6 +35,8 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[store]",
         "[engine]",
         "[log]",
+        "[api]",
+        "[api.clients.NAME]",
         "[outbound]",
         "[accounts.NAME]",
         "[accounts.NAME.fuse]",
