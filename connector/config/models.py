@@ -19,7 +19,8 @@ from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
-from connector.config.secrets import KeyRef
+from connector.config.sealing import SealingKeyRef
+from connector.config.secrets import Distinct, KeyRef
 from connector.config.section import Section
 from connector.hosts import AllowedHost
 from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
@@ -55,6 +56,12 @@ class StoreSettings(Section):
     pseudonym_key: KeyRef = Field(
         description="The key of the hashes under which identities are looked up: a reference to at least 32 random "
         "bytes. Keep it: with another key, earlier identities are not recognised."
+    )
+    sealing_keys: Annotated[tuple[SealingKeyRef, ...], Field(min_length=1), Distinct] = Field(
+        description="The keys that everything personal is sealed with: references to at least 32 random bytes each, or "
+        '`{ id = "NAME", command = ["PROGRAM", …] }` for a command that prints one. The first seals, all of them open; '
+        "`connector keys rotate` brings everything under the first. Keep them apart from the store and its backups: "
+        "without them nobody can read it."
     )
 
 

@@ -190,6 +190,7 @@ def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: boo
 def _take_over(connection: Connection, row: AnyRow, arrival: Arrival) -> None:
     """Take over what a later delivery knows of where its request is told: further ids, another address."""
     missing = {name: value for name, value in arrival.values["external"].items() if name not in row.external}
-    callback_url = arrival.values["callback_url"] or row.callback_url
-    if missing or callback_url != row.callback_url:
+    before = requests.address_of(connection, row)
+    callback_url = arrival.values["callback_url"] or before
+    if missing or callback_url != before:
         requests.set_addresses(connection, row.id, row.external | missing, callback_url)

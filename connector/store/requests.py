@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, bindparam, insert, select, text, update
 
+from connector.crypto.seal import DataKey, Sealed
 from connector.ids import new_id
 from connector.private import Private
 from connector.states import IdentityState, RequestState, TargetState
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_if_new
 from connector.store.moves import move, parts
@@ -57,9 +59,13 @@ _ADD_HISTORY = insert(history)
 
 def find_or_insert(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[AnyRow, bool]:
     """Return the request row for (source, request_key), locked for this transaction, and whether it is new."""
-    given = {"id": new_id(now), "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
-    row = insert_if_new(connection, requests, {**given, **values}, ("source", "request_key"))
+    id_ = new_id(now)
+    given = {"id": id_, "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
+    data_key, kept = vault.new_key(connection, id_)
+    sealed = {"callback_url": _sealed_address(data_key, id_, values.get("callback_url"))}
+    row = insert_if_new(connection, requests, {**given, **values, **sealed}, ("source", "request_key"))
     if row is not None:
+        vault.keep(connection, [kept])
         _remember(connection, [(row.id, 1)], now, row.state, "")
         return row, True
     key = {"source": values["source"], "request_key": values["request_key"]}
@@ -76,16 +82,18 @@ def add_identities(
     """
     known = set(connection.scalars(_HASHES_OF, {"request_id": request_id}).all()) if look else set()
     distinct = {one.value_hash: one for one in reversed(new) if one.value_hash not in known}
+    key = vault.keys_of(connection, [request_id])[request_id] if distinct else None
     rows = [
         {
-            "id": new_id(now),
+            "id": id_,
             "request_id": request_id,
             "kind": one.kind,
-            "value": one.value,
+            "value": vault.seal(key, one.value, identities.c.value, id_),
             "value_hash": one.value_hash,
             "state": IdentityState.RECEIVED,
         }
-        for one in reversed(distinct.values())
+        for id_, one in ((new_id(now), one) for one in reversed(distinct.values()))
+        if key is not None
     ]
     if rows:
         connection.execute(_ADD_IDENTITY, rows)
@@ -99,9 +107,22 @@ def set_addresses(
     connection: Connection, request_id: str, external: Mapping[str, str], callback_url: Private | None
 ) -> None:
     """Replace the source's own ids of a request, and where the source is told."""
+    key = vault.keys_of(connection, [request_id])[request_id]
+    address = _sealed_address(key, request_id, callback_url)
     connection.execute(
-        update(requests).where(requests.c.id == request_id).values(external=dict(external), callback_url=callback_url)
+        update(requests).where(requests.c.id == request_id).values(external=dict(external), callback_url=address)
     )
+
+
+def address_of(connection: Connection, row: AnyRow) -> Private | None:
+    """Return where the source of a request is told."""
+    (known,) = vault.opened(connection, [row], requests.c.callback_url, request_id="id")
+    address: Private | None = known.callback_url
+    return address
+
+
+def _sealed_address(key: DataKey, request_id: str, address: Private | None) -> Sealed | None:
+    return None if address is None else vault.seal(key, address, requests.c.callback_url, request_id)
 
 
 def move_request(

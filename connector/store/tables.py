@@ -1,4 +1,4 @@
-"""The tables. Every column that holds a personal value has the type `Personal`; beside it stands its keyed hash."""
+"""The tables. Every column that holds a personal value has the type `Personal`, which takes it sealed (`vault`)."""
 
 from __future__ import annotations
 
@@ -74,6 +74,8 @@ requests = Table(
     Column("answered_at", UtcDateTime),
     # Answers of the source's form that no rule names and that look like an identity.
     Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
+    # When its data key was destroyed, and with it everything personal.
+    Column("shredded_at", UtcDateTime),
     UniqueConstraint("source", "request_key"),
     Index("ix_requests_state_due_at_id", "state", "due_at", "id"),
     # Held requests by the rules that held them, and requests that wait for the mapping: small parts of a long history.
@@ -90,6 +92,9 @@ requests = Table(
         "id",
         where="confirm_at IS NULL AND answered_at IS NOT NULL AND finished_at IS NULL",
     ),
+    # What may be shredded by when it ended, and what is left of requests by when they were.
+    _index_where("ix_requests_readable", "finished_at", "id", where="finished_at IS NOT NULL AND shredded_at IS NULL"),
+    _index_where("ix_requests_shredded", "finished_at", "id", where="shredded_at IS NOT NULL"),
 )
 
 deliveries = Table(

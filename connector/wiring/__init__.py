@@ -16,6 +16,7 @@ from connector.codes import Code
 from connector.config import Config, load
 from connector.config.checks import key_addresses, media_types, token_clients, verifier_of
 from connector.config.models import SourceSettings
+from connector.crypto.keyring import Keyring
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
 from connector.engine.schedule import MAP, READ_BACK
@@ -73,7 +74,7 @@ def overrides_of(environ: Mapping[str, str]) -> list[str]:
 
 def open_database(config: Config) -> Database:
     """Open the store; nothing is read or written yet."""
-    return Database(config.store.url.reveal(), pool_size=config.server.threads + 4)
+    return Database(config.store.url.reveal(), config.server.threads + 4, Keyring(config.store.sealing_keys))
 
 
 def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from connector.clock import FixedClock
+from connector.crypto.keyring import Keyring
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.inbound import Inbound
 from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
@@ -29,6 +30,7 @@ from tests.support.stores import bring_up_to_date
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 KEY = Secret("k" * 32, "test:pseudonym")
+KEYRING = Keyring([Secret("s" * 32, "test:sealing")])
 
 
 class StandInVerifier:
@@ -100,7 +102,7 @@ class Bench:
         self.log = RecordingLog()
         self.headers: dict[str, str] = {}
         self.store_url = store_url
-        self.database = Database(store_url, pool_size=4)
+        self.database = Database(store_url, pool_size=4, keyring=KEYRING)
         bring_up_to_date(self.database)
         settings: dict[str, Any] = {
             "look_up": LookUp.BEFORE_AND_AFTER,
@@ -151,7 +153,7 @@ class Bench:
     def starts_again(self) -> None:
         """The process died; another one takes over the same store, with nothing left in memory."""
         self.database.close()
-        self.database = Database(self.store_url, pool_size=4)
+        self.database = Database(self.store_url, pool_size=4, keyring=KEYRING)
         self.site = replace(
             self.site, database=self.database, stop=threading.Event(), pauses=Pauses(), breakers=Breakers()
         )

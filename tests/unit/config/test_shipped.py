@@ -25,6 +25,7 @@ MADE_UP = {
     "ONETRUST_CLIENT_SECRET": "made-up-client-secret",
     "ONETRUST_WEBHOOK_SECRET": "made-up-webhook-secret",
     "CONNECTOR_PSEUDONYM_KEY": "made-up-pseudonym-key-0123456789abcdef",
+    "CONNECTOR_SEALING_KEY": "made-up-sealing-key-fedcba9876543210",
 }
 
 
@@ -147,6 +148,7 @@ def test_the_checks_on_the_page_are_valid(trial: Trial, text: str) -> None:
         "LYTICS_TOKEN": "x",
         "CLIENT_SECRET": "c" * 16,
         "PSEUDONYM_KEY": "p" * 32,
+        "SEALING_KEY": "s" * 32,
         "ONETRUST_WEBHOOK_SECRET": "w" * 16,
         "GATEWAY_SIGNING_SECRET": "g" * 16,
         "STANDARD_WEBHOOKS_SECRET": "whsec_" + "QUFB" * 8,
