@@ -7,6 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from connector.store import resealing
+
 # Targets of one bulk call.
 BATCH: Final = 100
 _PER_CALL: Final = ("submissions", "operations")
@@ -24,6 +26,11 @@ class Stage:
     known_before: str = ""
     operation: str = ""
     report: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was so long ago that nothing personal of it is left."""
+        return self.request == "completed" and self.report == "sent"
 
 
 DONE: Final = Stage("completed", target="deleted", known_before="present", operation="finished", report="sent")
@@ -71,6 +78,8 @@ def pile_up(
         for word, meaning in _WORDS[connection.dialect.name].items():
             statement = statement.replace(word, meaning)
         connection.execute(text(statement), {name: one for name, one in names.items() if f":{name}" in statement})
+    if not stage.is_over:
+        resealing.seal_all(connection, after=f"{first - 1:032}")
 
 
 # What the two databases say in different words. The time is long ago, one request a minute.
@@ -95,7 +104,7 @@ def _columns(table: str, stage: Stage, batch: int, each: int) -> dict[str, str]:
     own = _number(32)
     # The first identity of a request is an e-mail address.
     is_email = f"(i - 1) % {each} = 0"
-    value = f"CASE WHEN {is_email} THEN 'p' || i || '@example.com' ELSE 'L' || i END"
+    value = "''" if stage.is_over else f"CASE WHEN {is_email} THEN 'p' || i || '@example.com' ELSE 'L' || i END"
     owner = _number(32, f"((i - 1) / {each} + 1)")
     call = _number(32, f"(i - (i - CAST(:first AS INTEGER)) % {batch})")
     started = stage.operation != ""
@@ -117,6 +126,7 @@ def _columns(table: str, stage: Stage, batch: int, each: int) -> dict[str, str]:
             "due_basis": "'gdpr'",
             "mapping_digest": "''" if stage.identity == "received" else ":digest",
             "finished_at": "<time>" if ended else "NULL",
+            "shredded_at": "<time>" if stage.is_over else "NULL",
         },
         "deliveries": {
             "id": own,

@@ -27,10 +27,14 @@ _PLACES: Final = (
 )
 
 
-def seal_all(connection: Connection) -> int:
-    """Seal every personal value of requests without a data key; return how many requests those were."""
+def seal_all(connection: Connection, after: str = "") -> int:
+    """Seal every personal value of requests without a data key; return how many requests those were.
+
+    Args:
+        after: only of requests with greater ids.
+    """
     sealed = 0
-    for ids in _parts(connection):
+    for ids in _parts(connection, after):
         ring = keyring_of(connection)
         with_key = set(connection.scalars(select(_DATA_KEYS.c.request_id).where(_DATA_KEYS.c.request_id.in_(ids))))
         without = [one for one in ids if one not in with_key]
@@ -57,8 +61,8 @@ def open_all(connection: Connection) -> None:
         )
 
 
-def _parts(connection: Connection) -> Iterator[Sequence[str]]:
-    last = ""
+def _parts(connection: Connection, after: str = "") -> Iterator[Sequence[str]]:
+    last = after
     while ids := connection.scalars(
         select(_REQUESTS.c.id).where(_REQUESTS.c.id > last).order_by(_REQUESTS.c.id).limit(_PART)
     ).all():

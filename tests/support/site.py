@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table
 
 from connector.clock import FixedClock
-from connector.crypto.keyring import Keyring
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.inbound import Inbound
 from connector.mapping.rules import Rule, RuleSet, TargetRule, compile_rules
@@ -25,12 +24,12 @@ from connector.services.intake import Accepted
 from connector.services.remote import Breakers, Pauses
 from connector.services.site import AccountWork, BackstopRules, ListingRules, LookUp, Scope, Site, SourceWork
 from connector.store.database import Database
+from tests.support.sealing import KEYRING, opened_rows
 from tests.support.stand_ins import StandInLytics, StandInReporter
 from tests.support.stores import bring_up_to_date
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 KEY = Secret("k" * 32, "test:pseudonym")
-KEYRING = Keyring([Secret("s" * 32, "test:sealing")])
 
 
 class StandInVerifier:
@@ -219,6 +218,6 @@ class Bench:
         return row
 
     def rows(self, table: Table) -> list[Any]:
-        """Every row of a table, by id."""
+        """Every row of a table, by id, with its personal values opened."""
         with self.database.read() as connection:
-            return list(connection.execute(select(table).order_by(*table.primary_key)).all())
+            return opened_rows(connection, table)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
 from connector.codes import Code
+from connector.crypto.seal import Sealed
 from connector.errors import Misconfigured, Rejected, Temporary
-from connector.private import Private
 from connector.states import RequestState
 from connector.store import copy, copy_target, overview, schema, seal, sums
 from connector.store import tables as t
@@ -464,7 +464,7 @@ ROWS = st.lists(
             "is_test": st.booleans(),
             "received_at": TIMES,
             "finished_at": st.none() | TIMES,
-            "callback_url": st.none() | TEXTS.map(Private),
+            "callback_url": st.none() | TEXTS.map(Sealed),
             "attempt": st.integers(0, 2**31 - 1),
             "reason": TEXTS,
         }
@@ -550,12 +550,12 @@ def test_the_order_of_rows_is_that_of_code_points_whatever_language_the_database
 
 
 def test_a_digest_tells_apart_what_differs_in_one_microsecond_or_in_a_missing_value() -> None:
-    one = (START, None, "", 1, True, {"a": [1]}, Private("x"))
+    one = (START, None, "", 1, True, {"a": [1]}, Sealed("x"))
     others = [
         (START + timedelta(microseconds=1), *one[1:]),
-        (START, "", "", 1, True, {"a": [1]}, Private("x")),
-        (START, None, "", 1, True, {"a": [1.5]}, Private("x")),
-        (START, None, "", 1, True, {"a": [1]}, Private("X")),
+        (START, "", "", 1, True, {"a": [1]}, Sealed("x")),
+        (START, None, "", 1, True, {"a": [1.5]}, Sealed("x")),
+        (START, None, "", 1, True, {"a": [1]}, Sealed("X")),
     ]
     digests = {sums.Sum().extended([row]).digest for row in (one, *others)}
     assert len(digests) == 5

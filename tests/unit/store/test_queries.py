@@ -41,7 +41,7 @@ from tests.support.site import RULES, START, Bench
 from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
 
 NAMES = frozenset(t.metadata.tables)
-HISTORY = 6000
+HISTORY = 12_000
 WAITING = 1500
 # One row for each secret in use, one for each source and account, and a month of hours for each of these.
 ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
