@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
@@ -11,7 +12,9 @@ from connector.private import Private, Secret
 from connector.store import vault
 from connector.store.columns import Personal
 
-SEALING: Final = Secret("s" * 32, "test:sealing")
+# The rehearsal's own, so that its commands open what a test has stored.
+_FILE: Final = Path(__file__).parents[2] / "config/sandbox/sealing.secret"
+SEALING: Final = Secret(_FILE.read_text().strip(), "file:sandbox/sealing.secret")
 KEYRING: Final = Keyring([SEALING])
 
 

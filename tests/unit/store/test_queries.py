@@ -28,7 +28,7 @@ from connector.private import Private
 from connector.services import approvals, fuses, holds
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.store import audit, checkup, overview, targets
+from connector.store import audit, checkup, overview, targets, vault
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
@@ -41,7 +41,7 @@ from tests.support.site import RULES, START, Bench
 from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
 
 NAMES = frozenset(t.metadata.tables)
-HISTORY = 12_000
+HISTORY = 6000
 WAITING = 1500
 # One row for each secret in use, one for each source and account, and a month of hours for each of these.
 ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
@@ -262,6 +262,7 @@ def fill(bench: Bench) -> None:
                 account="main",
                 digest=bench.source.rules.digest,
                 batch=5,
+                sealed=False,
             )
             first += number
         connection.execute(g.holds.insert(), [listed(number) for number in range(WAITING)])
@@ -369,8 +370,11 @@ def test_a_walk_through_a_table_would_be_seen(filled: tuple[Bench, Noted]) -> No
 
 
 @pytest.mark.parametrize("looked_up", [False, True])
-def test_a_queue_is_read_from_its_beginning_and_not_sorted(filled: tuple[Bench, Noted], looked_up: bool) -> None:
+def test_a_queue_is_read_from_its_beginning_and_not_sorted(
+    filled: tuple[Bench, Noted], looked_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench, _ = filled
+    monkeypatch.setattr(vault, "opened", lambda _connection, rows, *_: rows)
     noted = Noted()
     with bench.database.engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", noted.note)
