@@ -19,6 +19,7 @@ from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
+from connector.config.retention import RetentionSettings
 from connector.config.sealing import SealingKeyRef
 from connector.config.secrets import Distinct, KeyRef
 from connector.config.section import Section
@@ -238,6 +239,7 @@ class Config(Section):
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )
+    retention: RetentionSettings = Field(default_factory=RetentionSettings, description="How long what is kept.")
     accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
         min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
     )

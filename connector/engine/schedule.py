@@ -17,6 +17,7 @@ from connector.services.prune import prune
 from connector.services.read_back import read_back
 from connector.services.reconcile import reconcile
 from connector.services.report import report
+from connector.services.shred import shred
 from connector.services.site import Site
 from connector.services.submit import submit
 
@@ -87,6 +88,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("report", report, per=Per.SOURCE),
     Step("progress", progress, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
+    Step("shred", shred, every=60),
 )
 
 

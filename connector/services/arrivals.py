@@ -160,6 +160,10 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     # Where the source lists what counts, a delivery adds nothing to what was listed; it makes us ask once more.
     asked = arrival.values["confirm_at"] is not None
     counts = row.confirmed_at is None or not asked
+    if row.shredded_at is not None:
+        if row.state not in _MAY_START_AGAIN:
+            return _known_shredded(connection, row, arrival, counts=counts)
+        requests.begin_anew(connection, row)
     added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh) if counts else 0
     if fresh:
         return Stored(row.id, duplicate=False)
@@ -168,6 +172,13 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
         raise Rejected(Code.REQUEST_FINISHED)
     began = call_again(connection, row, now, asked=asked)
     return Stored(row.id, duplicate=not began and (added == 0 or row.state in _MAY_START_AGAIN))
+
+
+def _known_shredded(connection: Connection, row: AnyRow, arrival: Arrival, *, counts: bool) -> Stored:
+    """Answer a further call for a request that is over and of which nothing personal is left."""
+    if counts and not requests.knows(connection, row.id, {one.value_hash for one in arrival.identities}):
+        raise Rejected(Code.REQUEST_FINISHED)
+    return Stored(row.id, duplicate=True)
 
 
 def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: bool) -> bool:
@@ -179,6 +190,7 @@ def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: boo
     if asked:
         confirmations.ask_now(connection, row, now)
     if row.state in _MAY_START_AGAIN:
+        requests.begin_anew(connection, row)
         reports.supersede(connection, [row.id], now)
         return requests.start_again(connection, row, now, asked=asked)
     if row.state in FINISHED_REQUESTS:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from connector.codes import Code
 from connector.errors import Misconfigured, Temporary
-from connector.store.database import Database, translated
+from connector.store.database import BUSY_TIMEOUT_MS, Database, translated
 
 # In the place for an application's number, which SQLite itself ignores (https://sqlite.org/pragma.html).
 _TO_CLEAN: Final = 0x636C6E
@@ -55,7 +55,13 @@ def truncate_log(database: Database) -> bool:
     if not database.is_sqlite:
         return True
     with translated(), closing(database.engine.raw_connection()) as connection:
-        return not _is_busy(connection.cursor())
+        cursor = connection.cursor()
+        # Writers wait meanwhile, so it waits for nobody; the next time does as well.
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            return not _is_busy(cursor)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def _truncate(cursor: Any) -> None:

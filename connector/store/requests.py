@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, insert, select, text, update
+from sqlalchemy import Column, Connection, Select, bindparam, delete, insert, select, text, update
 
 from connector.crypto.seal import DataKey, Sealed
 from connector.ids import new_id
@@ -103,6 +103,11 @@ def add_identities(
     return len(rows)
 
 
+def knows(connection: Connection, request_id: str, hashes: Collection[str]) -> bool:
+    """Say whether a request has all of these identities, given by their keyed hashes."""
+    return set(hashes) <= set(connection.scalars(_HASHES_OF, {"request_id": request_id}))
+
+
 def set_addresses(
     connection: Connection, request_id: str, external: Mapping[str, str], callback_url: Private | None
 ) -> None:
@@ -170,6 +175,17 @@ def note_mapping(connection: Connection, rows: Sequence[AnyRow], *, reason: str,
         connection.execute(
             update(requests).where(requests.c.id.in_(part)).values(reason=reason, mapping_digest=mapping_digest)
         )
+
+
+def begin_anew(connection: Connection, row: AnyRow) -> None:
+    """Let a locked request whose data key was destroyed begin as on its first day, with a new one."""
+    if row.shredded_at is None or vault.has_key(connection, row.id):
+        return
+    for table in (targets, identities):
+        connection.execute(delete(table).where(table.c.request_id == row.id))
+    vault.keep(connection, [vault.new_key(connection, row.id)[1]])
+    fresh = {"shredded_at": None, "purged_at": None, "callback_url": None, "mapping_digest": ""}
+    connection.execute(update(requests).where(requests.c.id == row.id).values(fresh))
 
 
 def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "", *, asked: bool) -> bool:

@@ -74,8 +74,9 @@ requests = Table(
     Column("answered_at", UtcDateTime),
     # Answers of the source's form that no rule names and that look like an identity.
     Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
-    # When its data key was destroyed, and with it everything personal.
+    # When its data key was destroyed, and with it everything personal; and all else but the claims that never end.
     Column("shredded_at", UtcDateTime),
+    Column("purged_at", UtcDateTime),
     UniqueConstraint("source", "request_key"),
     Index("ix_requests_state_due_at_id", "state", "due_at", "id"),
     # Held requests by the rules that held them, and requests that wait for the mapping: small parts of a long history.
@@ -92,9 +93,11 @@ requests = Table(
         "id",
         where="confirm_at IS NULL AND answered_at IS NOT NULL AND finished_at IS NULL",
     ),
-    # What may be shredded by when it ended, and what is left of requests by when they were.
-    _index_where("ix_requests_readable", "finished_at", "id", where="finished_at IS NOT NULL AND shredded_at IS NULL"),
-    _index_where("ix_requests_shredded", "finished_at", "id", where="shredded_at IS NOT NULL"),
+    # What can still be read, and what is left of the others, each by when it ended.
+    _index_where(
+        "ix_requests_readable", "state", "finished_at", "id", where="finished_at IS NOT NULL AND shredded_at IS NULL"
+    ),
+    _index_where("ix_requests_shredded", "finished_at", "id", where="shredded_at IS NOT NULL AND purged_at IS NULL"),
 )
 
 deliveries = Table(

@@ -70,6 +70,11 @@ def keys_of(connection: Connection, request_ids: Collection[str]) -> Mapping[str
     return found
 
 
+def has_key(connection: Connection, request_id: str) -> bool:
+    """Say whether a request has a data key."""
+    return connection.execute(_KEYS_OF, {"ids": [request_id]}).first() is not None
+
+
 def seal(key: DataKey, value: Private, column: Column[Any], row_id: str) -> Sealed:
     """Seal a value for a row of the column's table."""
     return key.seal(value, place_of(column.table.name, column.name, row_id))

@@ -101,6 +101,7 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         rng=random.random,
         report_retry=_REPORT_RETRY,
         budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
+        retention=config.retention.policy(),
         stop=stop,
         reached=stopper(os.environ),
         confirm=partial(_confirm, http),

@@ -11,9 +11,10 @@ revision = "0012"
 down_revision = "0008"
 
 _INDEXES = (
-    ("ix_requests_readable", "finished_at IS NOT NULL AND shredded_at IS NULL"),
-    ("ix_requests_shredded", "shredded_at IS NOT NULL"),
+    ("ix_requests_readable", ["state", "finished_at", "id"], "finished_at IS NOT NULL AND shredded_at IS NULL"),
+    ("ix_requests_shredded", ["finished_at", "id"], "shredded_at IS NOT NULL AND purged_at IS NULL"),
 )
+_MOMENTS = ("shredded_at", "purged_at")
 
 
 def upgrade() -> None:
@@ -26,17 +27,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request_id", name=op.f("pk_data_keys")),
     )
     op.create_index("ix_data_keys_kek_id_request_id", "data_keys", ["kek_id", "request_id"], unique=False)
-    op.add_column("requests", sa.Column("shredded_at", sa.DateTime(timezone=True), nullable=True))
-    for name, where in _INDEXES:
+    for name in _MOMENTS:
+        op.add_column("requests", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    for name, columns, where in _INDEXES:
         some = sa.text(where)
-        op.create_index(name, "requests", ["finished_at", "id"], unique=False, sqlite_where=some, postgresql_where=some)
+        op.create_index(name, "requests", columns, unique=False, sqlite_where=some, postgresql_where=some)
     if resealing.seal_all(op.get_bind()):
         leftovers.mark(op.get_bind())
 
 
 def downgrade() -> None:
     resealing.open_all(op.get_bind())
-    for name, _ in _INDEXES:
+    for name, _, _ in _INDEXES:
         op.drop_index(name, "requests")
-    op.drop_column("requests", "shredded_at")
+    for name in _MOMENTS:
+        op.drop_column("requests", name)
     op.drop_table("data_keys")
