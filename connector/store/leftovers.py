@@ -44,9 +44,9 @@ def remove(database: Database) -> None:
         return
     with translated(), closing(database.engine.raw_connection()) as connection:
         cursor = connection.cursor()
-        cursor.execute("VACUUM")
+        _give(cursor, "VACUUM")
         _truncate(cursor)
-        cursor.execute("PRAGMA application_id = 0")
+        _give(cursor, "PRAGMA application_id = 0")
         _truncate(cursor)
 
 
@@ -70,7 +70,11 @@ def _truncate(cursor: Any) -> None:
 
 
 def _is_busy(cursor: Any) -> bool:
-    return bool(cursor.execute(_CHECKPOINT).fetchone()[0])
+    return bool(_give(cursor, _CHECKPOINT).fetchone()[0])
+
+
+def _give(cursor: Any, statement: str) -> Any:
+    return cursor.execute(statement)
 
 
 def _is_marked(database: Database) -> bool:
