@@ -14,6 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, delete, exists,
 from connector.crypto.seal import SHREDDED
 from connector.states import ReportState, RequestState
 from connector.store.columns import Personal
+from connector.store.moves import still
 from connector.store.requests import hold_all
 from connector.store.seal_tables import data_keys
 from connector.store.tables import metadata, operations, replays, reports, requests, submissions, targets
@@ -36,8 +37,8 @@ def to_shred(connection: Connection, state: RequestState, before: datetime, limi
 def shred(connection: Connection, ids: Sequence[str], state: RequestState, before: datetime, now: datetime) -> int:
     """Destroy the data keys of those that still may be shredded, and the values; return how many those are."""
     hold_all(connection, ids)
-    still = (requests.c.id.in_(ids), requests.c.state == state, requests.c.finished_at < before)
-    sure = connection.scalars(select(requests.c.id).where(*still, requests.c.shredded_at.is_(None), _is_told())).all()
+    same = (still(requests, ids, state), requests.c.finished_at < before, requests.c.shredded_at.is_(None))
+    sure = connection.scalars(select(requests.c.id).where(*same, _is_told())).all()
     if sure:
         connection.execute(delete(data_keys).where(data_keys.c.request_id.in_(sure)))
         for column, owner in personal_columns():

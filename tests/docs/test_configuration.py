@@ -36,6 +36,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[engine]",
         "[log]",
         "[outbound]",
+        "[retention]",
         "[accounts.NAME]",
         "[accounts.NAME.fuse]",
         "[accounts.NAME.body]",
