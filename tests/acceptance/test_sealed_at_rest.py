@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from connector.codes import Code
 from connector.crypto.keyring import Keyring
@@ -20,6 +21,7 @@ from connector.store import leftovers, resealing, schema
 from connector.store import tables as t
 from connector.store.database import Database
 from connector.store.seal_tables import data_keys
+from tests.acceptance.journey import journey
 from tests.support.rich_store import contents
 from tests.support.sealing import KEYRING, SEALING
 from tests.support.site import Bench
@@ -44,12 +46,12 @@ def lived(store_url: str) -> Iterator[Bench]:
     bench.database.close()
 
 
-def everything(bench: Bench) -> bytes:
+def everything(store: Database) -> bytes:
     """Return all bytes of a store: SQLite's files with log and free pages, or a copy of every table of PostgreSQL."""
-    file = bench.database.file
+    file = store.file
     if file is not None:
         return b"".join(one.read_bytes() for one in sorted(file.parent.glob(f"{file.name}*")))
-    url = bench.store_url.replace("postgresql+psycopg://", "postgresql://")
+    url = store.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
     found = []
     with psycopg.connect(url) as connection:
         names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -71,33 +73,52 @@ def named_in(found: bytes) -> list[bytes]:
 
 
 def test_nobody_is_named_in_the_store_or_in_a_copy_of_it(lived: Bench) -> None:
-    found = everything(lived)
+    found = everything(lived.database)
     assert len(lived.rows(t.identities)) == 6
     assert lived.rows(t.identities)[0].value_hash.encode() in found
     assert named_in(found) == []
 
 
+def test_a_run_of_the_whole_product_leaves_nobody_named_and_shreds_them_in_the_end(store_url: str) -> None:
+    """As wired for the shipped configuration: signed callbacks in, deleted at Lytics, told to OneTrust."""
+    with journey(store_url) as made:
+        people = [f"{MARK}-{number}@example.com" for number in range(3)]
+        for one in people:
+            made.knows(one)
+        asked = [made.ask(one) for one in people]
+        made.accept(*asked)
+        made.run_until_told(*asked)
+        assert {made.state(one) for one in asked} == {"completed"}
+        assert {value for _, value in made.submitted()} >= set(people)
+        assert named_in(everything(made.site.database)) == []
+        made.pass_time(31 * 86_400.0)
+        with made.site.database.read() as connection:
+            assert connection.scalars(select(data_keys.c.request_id)).all() == []
+            assert all(connection.scalars(select(t.requests.c.shredded_at)))
+        assert [made.written(one) for one in asked] == [["IN_PROGRESS", "COMPLETED"]] * 3
+
+
 def test_the_search_would_find_somebody(lived: Bench) -> None:
     with lived.database.write() as connection:
         resealing.open_all(connection)
-    assert named_in(everything(lived))
+    assert named_in(everything(lived.database))
 
 
 def test_what_an_earlier_version_left_readable_is_gone_from_every_file_after_the_upgrade(lived: Bench) -> None:
     before = contents(lived)
     _as_an_earlier_version_left_it(lived)
-    assert named_in(everything(lived))
+    assert named_in(everything(lived.database))
     with lived.database.write() as connection:
         assert resealing.seal_all(connection) == 4
         leftovers.mark(connection)
     if lived.database.is_sqlite:
-        assert named_in(everything(lived))
+        assert named_in(everything(lived.database))
     leftovers.remove(lived.database)
     schema.require_current(lived.database)
     if not lived.database.is_sqlite:
         with lived.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM FULL")
-    assert named_in(everything(lived)) == []
+    assert named_in(everything(lived.database)) == []
     assert {name: rows for name, rows in contents(lived).items() if name != "data_keys"} == {
         name: rows for name, rows in before.items() if name != "data_keys"
     }
@@ -166,11 +187,11 @@ def test_a_destroyed_data_key_is_gone_from_every_file(lived: Bench) -> None:
     wrapped = [one.wrapped.encode() for one in lived.rows(data_keys)]
     done = next(one for one in lived.rows(t.requests) if one.state.value == "completed")
     theirs = next(one.wrapped.encode() for one in lived.rows(data_keys) if one.request_id == done.id)
-    assert theirs in everything(lived)
+    assert theirs in everything(lived.database)
     lived.clock.advance(days=31)
     while shred.shred(lived.site):
         continue
-    found = everything(lived)
+    found = everything(lived.database)
     assert theirs not in found
     assert sum(one in found for one in wrapped) == len(wrapped) - 1
 
