@@ -59,6 +59,8 @@ class Code(StrEnum):
     STORE_OUTDATED = "store_outdated"
     STORE_MOVED = "store_moved"
     STORE_INCOMPLETE = "store_incomplete"
+    SEALING_KEY_MISSING = "sealing_key_missing"
+    VALUE_UNREADABLE = "value_unreadable"
     COPY_REFUSED = "copy_refused"
     WORKER_ALREADY_RUNNING = "worker_already_running"
     ENGINE_MISMATCH = "engine_mismatch"

@@ -28,6 +28,18 @@ ENTRIES: Final[dict[Code, Entry]] = {
     Code.STORE_INCOMPLETE: Entry(
         Family.MISCONFIGURED, 503, "The store is an unfinished or failed copy", "Give `connector db copy` again."
     ),
+    Code.SEALING_KEY_MISSING: Entry(
+        Family.MISCONFIGURED,
+        503,
+        "A key that the store's values are sealed with is missing",
+        "Put the key back into store.sealing_keys, beside the new one; nothing was changed.",
+    ),
+    Code.VALUE_UNREADABLE: Entry(
+        Family.MISCONFIGURED,
+        503,
+        "A sealed value does not open",
+        "It, or its data key, was changed or moved in the database: restore that row from a backup.",
+    ),
     Code.COPY_REFUSED: Entry(
         Family.MISCONFIGURED, 0, "The store cannot be copied like this", "Mend what is named, then copy again."
     ),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connector.cli.context import Context, pass_context, print_json
 from connector.cli.inspect import as_json, grid
@@ -14,6 +15,7 @@ from connector.cli.verify import kind_of
 from connector.config.checks import AllOfCheck, AnyOfCheck, Check
 from connector.config.checks.base import CheckSection
 from connector.policy.rotation import Held, Line, Standing, Use, key_report
+from connector.services import rewrap
 from connector.store import keys as store_keys
 from connector.store import schema
 from connector.wiring import open_database
@@ -55,6 +57,50 @@ def report(context: Context, source_name: str | None, machine: bool) -> None:
             (_cells(one) for one in lines),
         )
     )
+
+
+@keys.command()
+@as_json
+@pass_context
+def sealing(context: Context, machine: bool) -> None:
+    """Show the keys that everything personal is sealed with, and which of them can be removed."""
+    with open_database(context.config) as database:
+        found = rewrap.uses(database)
+    if machine:
+        print_json([asdict(one) for one in found])
+        return
+    rows = (
+        (one.id, one.name or "not configured", "yes" if one.seals else "", one.data_keys, _advice(one)) for one in found
+    )
+    Console().print(grid("Sealing keys", ("id", "reference", "seals", "requests under it", "advice"), rows))
+
+
+def _advice(one: rewrap.KeyUse) -> str:
+    if not one.name:
+        return "put it back into store.sealing_keys"
+    if one.seals:
+        return "keep"
+    return "connector keys rotate" if one.data_keys else "can be removed"
+
+
+@keys.command()
+@pass_context
+def rotate(context: Context) -> None:
+    """Bring the data keys of all requests under the first of store.sealing_keys.
+
+    Receiver and worker go on meanwhile. If it is interrupted, the same command goes on.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn(), TimeElapsedColumn())
+    with open_database(context.config) as database:
+        schema.require_current(database)
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("data keys")
+            done = rewrap.rewrap_all(database, lambda at, of: progress.update(bar, completed=at, total=of))
+        former = [one for one in rewrap.uses(database) if not one.seals]
+    click.echo(f"{done} data keys were brought under {context.config.store.sealing_keys[0].id}")
+    for one in former:
+        click.echo(f"{one.name} opens nothing any more: take it out of store.sealing_keys, then destroy it")
 
 
 def _cells(line: Line) -> tuple[object, ...]:

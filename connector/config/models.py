@@ -22,7 +22,9 @@ from connector.config.generic import GenericSettings
 from connector.config.mapping import RuleSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
-from connector.config.secrets import KeyRef
+from connector.config.retention import RetentionSettings
+from connector.config.sealing import SealingKeyRef
+from connector.config.secrets import Distinct, KeyRef
 from connector.config.section import Section
 from connector.hosts import AllowedHost
 from connector.policy.deadlines import Regulation
@@ -57,6 +59,12 @@ class StoreSettings(Section):
     pseudonym_key: KeyRef = Field(
         description="The key of the hashes under which identities are looked up: a reference to at least 32 random "
         "bytes. Keep it: with another key, earlier identities are not recognised."
+    )
+    sealing_keys: Annotated[tuple[SealingKeyRef, ...], Field(min_length=1), Distinct] = Field(
+        description="The keys that everything personal is sealed with: references to at least 32 random bytes each, or "
+        '`{ id = "NAME", command = ["PROGRAM", …] }` for a command that prints one. The first seals, all of them open; '
+        "`connector keys rotate` brings everything under the first. Keep them apart from the store and its backups: "
+        "without them nobody can read it."
     )
 
 
@@ -221,6 +229,7 @@ class Config(Section):
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )
+    retention: RetentionSettings = Field(default_factory=RetentionSettings, description="How long what is kept.")
     accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
         min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
     )

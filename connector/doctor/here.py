@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from connector.codes import Code
 from connector.config import Config
 from connector.config.checks import AllOfCheck, Check
 from connector.config.checks.base import CheckSection
@@ -60,6 +61,7 @@ def _made_here(config: Config) -> Iterator[Secret]:
     yield config.store.pseudonym_key
     for client in config.api.clients.values():
         yield from client.secrets
+    yield from config.store.sealing_keys
     for source in config.sources.values():
         for _, check in _leaves(source.verify):
             # `keys` may be public ones.
@@ -110,7 +112,8 @@ def store(database: Database, now: datetime) -> Iterator[Finding]:
         yield Finding("store_unreachable", found=told(error))
         return
     except Misconfigured as error:
-        yield Finding("store_outdated", found=told(error))
+        missing = error.code is Code.SEALING_KEY_MISSING
+        yield Finding("sealing_key_missing" if missing else "store_outdated", found=told(error))
         return
     yield Finding("store_fine")
     if due.late:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from connector.services.backstop import backstop
 from connector.services.confirm import confirm
 from connector.services.fetch import fetch_profiles
-from connector.services.hand_over import shred
+from connector.services.hand_over import expire
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.poll import poll
@@ -19,6 +19,7 @@ from connector.services.prune import prune
 from connector.services.read_back import read_back
 from connector.services.reconcile import reconcile
 from connector.services.report import report
+from connector.services.shred import shred
 from connector.services.site import Site
 from connector.services.submit import submit
 from connector.services.warn import warn
@@ -90,10 +91,11 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("fetch", fetch_profiles, per=Per.ACCOUNT),
     Step("report", report, per=Per.SOURCE),
     # With the source's lock, so that nothing is destroyed that is being handed over.
-    Step("shred", shred, every=60, per=Per.SOURCE),
+    Step("expire", expire, every=60, per=Per.SOURCE),
     Step("progress", progress, every=60, per=Per.SOURCE),
     Step("warn", warn, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
+    Step("shred", shred, every=60),
 )
 
 

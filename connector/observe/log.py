@@ -72,6 +72,8 @@ FIELDS: Final[dict[str, str]] = {
 # Action → when it is written. Documented in docs/logs.md.
 ACTIONS: Final[dict[str, str]] = {
     "delivery_accepted": "a delivery was verified and stored",
+    "records_purged": "the records of requests were removed, as long after their end as retention.records_months says",
+    "requests_shredded": "the data keys of ended requests were destroyed, and with them everything personal",
     "replays_pruned": "replay keys were forgotten whose deliveries the checks refuse by now",
     "delivery_answered": "a verified delivery asks for nothing, and was answered; `reason`: ping or other",
     "api_called": "a client of the API did what its `scope` allows",

@@ -12,7 +12,7 @@ from connector.codes import Code
 from connector.errors import ConnectorError, Rejected, Temporary
 from connector.services.site import Site
 from connector.states import FINISHED_REQUESTS, RequestState
-from connector.store import arrivals, claims, confirmations, reports, requests, twins
+from connector.store import addresses, arrivals, claims, confirmations, reports, requests, twins
 from connector.store.claims import Claim, Replay
 from connector.store.columns import AnyRow, Connection
 from connector.store.requests import NewIdentity
@@ -162,6 +162,10 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     # Where the source lists what counts, a delivery adds nothing to what was listed; it makes us ask once more.
     asked = arrival.values["confirm_at"] is not None
     counts = row.confirmed_at is None or not asked
+    if row.shredded_at is not None:
+        if row.state not in _MAY_START_AGAIN:
+            return _known_shredded(connection, row, arrival, counts=counts)
+        requests.begin_anew(connection, row)
     added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh) if counts else 0
     if fresh:
         return Stored(row.id, duplicate=False)
@@ -171,6 +175,13 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     # Bytes that come again are a sender's retry, unless the source lists its tasks and is read before it is told.
     began = call_again(connection, row, now, asked=asked, anew=asked or arrival.has_event_id)
     return Stored(row.id, duplicate=not began and (added == 0 or row.state in _MAY_START_AGAIN))
+
+
+def _known_shredded(connection: Connection, row: AnyRow, arrival: Arrival, *, counts: bool) -> Stored:
+    """Answer a further call for a request that is over and of which nothing personal is left."""
+    if counts and not requests.knows(connection, row.id, {one.value_hash for one in arrival.identities}):
+        raise Rejected(Code.REQUEST_FINISHED)
+    return Stored(row.id, duplicate=True)
 
 
 def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: bool, anew: bool = True) -> bool:
@@ -183,6 +194,7 @@ def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: boo
     if asked:
         confirmations.ask_now(connection, row, now)
     if row.state in _MAY_START_AGAIN:
+        requests.begin_anew(connection, row)
         reports.supersede(connection, [row.id], now)
         return requests.start_again(connection, row, now, asked=asked)
     if row.state in FINISHED_REQUESTS:
@@ -194,6 +206,7 @@ def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: boo
 def _take_over(connection: Connection, row: AnyRow, arrival: Arrival) -> None:
     """Take over what a later delivery knows of where its request is told: further ids, another address."""
     missing = {name: value for name, value in arrival.values["external"].items() if name not in row.external}
-    callback_url = arrival.values["callback_url"] or row.callback_url
-    if missing or callback_url != row.callback_url:
-        requests.set_addresses(connection, row.id, row.external | missing, callback_url)
+    before = addresses.address_of(connection, row)
+    callback_url = arrival.values["callback_url"] or before
+    if missing or callback_url != before:
+        addresses.set_addresses(connection, row.id, row.external | missing, callback_url)

@@ -43,6 +43,7 @@ _NO_FAILED_REQUEST: Final = {
 }
 _MOVED: Final = "it has moved on in the meantime"
 _DROPPED: Final = "it was dropped before"
+_SHREDDED: Final = "nothing personal of it is left: only a new request of the source asks again"
 _OVERTAKEN: Final = "a later report or attempt of its request has taken its place"
 
 
@@ -137,6 +138,8 @@ def _note(connection: Connection, request: AnyRow, report: AnyRow | None, now: d
 
 
 def _why_not(connection: Connection, request: AnyRow, report: AnyRow | None, known: Known) -> str:
+    if request.shredded_at is not None and (report is not None or request.state in UNFULFILLED):
+        return _SHREDDED
     if report is None:
         return _NO_FAILED_REQUEST[request.state] if request.state not in UNFULFILLED else known.lacks(request.source)
     if report.state not in {ReportState.DEAD, ReportState.DROPPED}:

@@ -103,4 +103,4 @@ def _take_profile(site: Site, connection: Connection, owner: AnyRow, row: AnyRow
         # Nothing of it is kept: it is read again once the token may see all of it.
         access.again(connection, row.id, now + _REDACTED_AGAIN, access.REDACTED, counted=False, redacted=True)
     else:
-        access.keep(connection, row.id, profile.content, now + rules.keep, redacted=profile.is_redacted)
+        access.keep(connection, row, profile.content, now + rules.keep, redacted=profile.is_redacted)

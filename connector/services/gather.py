@@ -55,7 +55,7 @@ def _end(site: Site, connection: Connection, row: AnyRow, fetched: Sequence[AnyR
         return _fail(site, connection, row, UNREADABLE, comment, now)
     rules = site.sources[row.source].extras.access
     finds = [
-        Find(one.kind, one.said, (one.account, one.lytics_table, one.field), one.profile, one.redacted)
+        Find(one.kind, one.value, (one.account, one.lytics_table, one.field), one.profile, one.redacted)
         for one in fetched
     ]
     made = merge({**requests.external_of(connection, row.id), "job": row.id}, finds, now)

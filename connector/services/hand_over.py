@@ -110,13 +110,13 @@ def say(site: Site, source: SourceWork, ended: Mapping[str, RequestState]) -> No
         site.log.info("access_shredded", source=source.name, request_id=request_id, state=state)
 
 
-def shred(site: Site) -> bool:
+def expire(site: Site) -> bool:
     """Destroy what was kept for its longest time, for each source; say whether there may be more."""
-    more = [_shred_source(site, one) for one in site.sources.values()]
+    more = [_expire_source(site, one) for one in site.sources.values()]
     return any(more)
 
 
-def _shred_source(site: Site, source: SourceWork) -> bool:
+def _expire_source(site: Site, source: SourceWork) -> bool:
     now, limit = site.clock.now(), site.budgets.report
     with site.database.read() as connection:
         rows = access.kept_too_long(connection, source.name, now, limit)

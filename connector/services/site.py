@@ -21,6 +21,7 @@ from connector.policy.approval import Approval
 from connector.policy.deadlines import Regulation
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
+from connector.policy.retention import Retention
 from connector.policy.retry import RetryPolicy, next_try
 from connector.policy.tangle import TangleRule
 from connector.ports import DeletionApi, Log, Profiles, Reporter, Schema, Source, Verifier
@@ -156,6 +157,7 @@ class Site:
     rng: Callable[[], float]
     report_retry: RetryPolicy
     budgets: Budgets = field(default_factory=Budgets)
+    retention: Retention = field(default_factory=Retention)
     stop: threading.Event = field(default_factory=threading.Event)
     lease: Lease = field(default_factory=Lease)
     pauses: Pauses = field(default_factory=Pauses)

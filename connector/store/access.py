@@ -9,13 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, delete, insert, literal, or_, select, text, update
 
 from connector.ids import new_id
 from connector.model import SourceStatus
 from connector.private import Private
 from connector.states import FetchState, ReportState, RequestKind, RequestState
 from connector.store import reports as outbox
+from connector.store import vault
 from connector.store.access_tables import access_fetches as fetches
 from connector.store.access_tables import access_results as results
 from connector.store.columns import AnyRow
@@ -45,16 +46,17 @@ def forget(connection: Connection, request_ids: Collection[str]) -> None:
 
 def add(connection: Connection, new: Sequence[NewTarget], now: datetime) -> None:
     """Note what is to be read."""
+    keys = vault.keys_of(connection, {one.request.id for one in new})
     rows = [
         {
-            "id": new_id(now),
+            "id": (id_ := new_id(now)),
             "request_id": one.request.id,
             "identity_id": one.identity_id,
             "source": one.request.source,
             "account": one.account,
             "lytics_table": one.target.table,
             "field": one.target.field,
-            "value": one.target.value,
+            "value": vault.seal(keys[one.request.id], one.target.value, fetches.c.value, id_),
             "value_hash": one.value_hash,
             "state": FetchState.WAITING,
             "reason": "",
@@ -74,7 +76,7 @@ def to_fetch(
 ) -> Sequence[AnyRow]:
     """Return what is to be read in an account, longest waiting first."""
     held = and_(requests.c.state == RequestState.HELD, requests.c.reason == REDACTED)
-    return connection.execute(
+    rows = connection.execute(
         select(
             fetches.c.id,
             fetches.c.request_id,
@@ -96,12 +98,15 @@ def to_fetch(
         .order_by(fetches.c.next_at, fetches.c.id)
         .limit(limit)
     ).all()
+    return vault.opened(connection, rows, fetches.c.value)
 
 
-def keep(connection: Connection, fetch_id: str, profile: Private, keep_until: datetime, *, redacted: bool) -> None:
-    """Keep a profile, unless its request was mapped anew meanwhile."""
-    values: dict[str, Any] = {"profile": profile, "redacted": redacted, "keep_until": keep_until, "reason": ""}
-    move(connection, fetches, [fetch_id], FetchState.WAITING, FetchState.FOUND, **values)
+def keep(connection: Connection, row: AnyRow, profile: Private, keep_until: datetime, *, redacted: bool) -> None:
+    """Keep the profile that a look-up found, unless its request was mapped anew meanwhile."""
+    key = vault.keys_of(connection, [row.request_id])[row.request_id]
+    sealed = vault.seal(key, profile, fetches.c.profile, row.id)
+    values: dict[str, Any] = {"profile": sealed, "redacted": redacted, "keep_until": keep_until, "reason": ""}
+    move(connection, fetches, [row.id], FetchState.WAITING, FetchState.FOUND, **values)
 
 
 def end(connection: Connection, fetch_id: str, new: FetchState, reason: str = "") -> None:
@@ -131,27 +136,30 @@ def again(
 
 
 def of_requests(connection: Connection, request_ids: Collection[str]) -> Mapping[str, Sequence[AnyRow]]:
-    """Return what was read for requests, each with the identity that it was read by."""
+    """Return what was read for requests, each with the identity, as its source named it, that it was read by."""
     found: dict[str, list[AnyRow]] = {one: [] for one in request_ids}
+    read = [one for one in fetches.c if one is not fetches.c.value]
     for part in parts(request_ids):
         rows = connection.execute(
-            select(fetches, identities.c.kind, identities.c.value.label("said"))
+            select(*read, identities.c.kind, identities.c.value)
             .join(identities, identities.c.id == fetches.c.identity_id)
             .where(fetches.c.request_id.in_(part))
             .order_by(fetches.c.id)
-        )
-        for row in rows:
+        ).all()
+        known = vault.opened(connection, rows, identities.c.value, row_id="identity_id")
+        for row in vault.opened(connection, known, fetches.c.profile):
             found[row.request_id].append(row)
     return found
 
 
 def add_result(connection: Connection, row: AnyRow, values: Mapping[str, Any]) -> None:
     """Write down the answer to the present attempt of a locked request; what it was made of is destroyed with that."""
-    connection.execute(
-        insert(results).values(
-            request_id=row.id, attempt=row.attempt, source=row.source, delivered_how="", **dict(values)
-        )
-    )
+    document = values["document"]
+    if document is not None:
+        key = vault.keys_of(connection, [row.id])[row.id]
+        document = vault.seal(key, document, results.c.document, _place(row.id, row.attempt))
+    written = {**values, "document": document, "delivered_how": ""}
+    connection.execute(insert(results).values(request_id=row.id, attempt=row.attempt, source=row.source, **written))
     destroy_parts(connection, row.id)
 
 
@@ -162,8 +170,15 @@ def destroy_parts(connection: Connection, request_id: str) -> None:
 
 def result(connection: Connection, request_id: str, attempt: int) -> AnyRow | None:
     """Return the answer to an attempt of a request; None as long as there is none."""
-    wanted = select(results).where(results.c.request_id == request_id, results.c.attempt == attempt)
-    return connection.execute(wanted).one_or_none()
+    wanted = select(results, literal(_place(request_id, attempt)).label("place"))
+    rows = connection.execute(wanted.where(results.c.request_id == request_id, results.c.attempt == attempt)).all()
+    opened = vault.opened(connection, rows, results.c.document, row_id="place")
+    return opened[0] if opened else None
+
+
+def _place(request_id: str, attempt: int) -> str:
+    """Return what a document is bound to: the row's key has two parts."""
+    return f"{request_id}/{attempt}"
 
 
 def delivered(connection: Connection, row: AnyRow, now: datetime, how: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, func, select, text, update
 
 from connector.states import SubmissionState, TargetState
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.moves import parts
 from connector.store.requests import hold_all
@@ -60,7 +61,8 @@ def waiting_until(connection: Connection, account: str, last_id: str = "") -> Se
         )
         .order_by(targets.c.id)
     )
-    return connection.execute(rows.where(targets.c.id <= last_id) if last_id else rows).all()
+    found = connection.execute(rows.where(targets.c.id <= last_id) if last_id else rows).all()
+    return vault.opened(connection, found, targets.c.value)
 
 
 def approve(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from connector.ids import new_id
 from connector.model import SourceStatus
 from connector.states import ReportState
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.moves import move, parts, still
 from connector.store.tables import reports, requests
@@ -61,13 +62,14 @@ def with_progress(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
 
 def to_send(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return the reports of a source that are due, longest waiting first, with the source's own ids."""
-    return connection.execute(
+    rows = connection.execute(
         select(reports, requests.c.external, requests.c.callback_url, requests.c.due_at, requests.c.kind)
         .join(requests, requests.c.id == reports.c.request_id)
         .where(reports.c.source == source, reports.c.state == ReportState.QUEUED, reports.c.next_at <= now)
         .order_by(reports.c.next_at, reports.c.id)
         .limit(limit)
     ).all()
+    return vault.opened(connection, rows, requests.c.callback_url, row_id="request_id")
 
 
 def still_queued(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:

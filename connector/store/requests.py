@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, insert, select, text, update
+from sqlalchemy import Column, Connection, Select, bindparam, delete, insert, select, text, update
 
 from connector.ids import new_id
 from connector.private import Private
 from connector.states import IdentityState, RequestKind, RequestState, TargetState
+from connector.store import vault
+from connector.store.access_tables import access_fetches
+from connector.store.addresses import sealed_address
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_if_new
 from connector.store.moves import move, parts
@@ -59,9 +62,13 @@ _ADD_HISTORY = insert(history)
 
 def find_or_insert(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[AnyRow, bool]:
     """Return the request row for (source, request_key), locked for this transaction, and whether it is new."""
-    given = {"id": new_id(now), "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
-    row = insert_if_new(connection, requests, {**given, **values}, ("source", "request_key"))
+    id_ = new_id(now)
+    given = {"id": id_, "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
+    data_key, kept = vault.new_key(connection, id_)
+    sealed = {"callback_url": sealed_address(data_key, id_, values.get("callback_url"))}
+    row = insert_if_new(connection, requests, {**given, **values, **sealed}, ("source", "request_key"))
     if row is not None:
+        vault.keep(connection, [kept])
         _remember(connection, [(row.id, 1)], now, row.state, "")
         return row, True
     key = {"source": values["source"], "request_key": values["request_key"]}
@@ -78,16 +85,18 @@ def add_identities(
     """
     known = set(connection.scalars(_HASHES_OF, {"request_id": request_id}).all()) if look else set()
     distinct = {one.value_hash: one for one in reversed(new) if one.value_hash not in known}
+    key = vault.keys_of(connection, [request_id])[request_id] if distinct else None
     rows = [
         {
-            "id": new_id(now),
+            "id": id_,
             "request_id": request_id,
             "kind": one.kind,
-            "value": one.value,
+            "value": vault.seal(key, one.value, identities.c.value, id_),
             "value_hash": one.value_hash,
             "state": IdentityState.RECEIVED,
         }
-        for one in reversed(distinct.values())
+        for id_, one in ((new_id(now), one) for one in reversed(distinct.values()))
+        if key is not None
     ]
     if rows:
         connection.execute(_ADD_IDENTITY, rows)
@@ -97,13 +106,9 @@ def add_identities(
     return len(rows)
 
 
-def set_addresses(
-    connection: Connection, request_id: str, external: Mapping[str, str], callback_url: Private | None
-) -> None:
-    """Replace the source's own ids of a request, and where the source is told."""
-    connection.execute(
-        update(requests).where(requests.c.id == request_id).values(external=dict(external), callback_url=callback_url)
-    )
+def knows(connection: Connection, request_id: str, hashes: Collection[str]) -> bool:
+    """Say whether a request has all of these identities, given by their keyed hashes."""
+    return set(hashes) <= set(connection.scalars(_HASHES_OF, {"request_id": request_id}))
 
 
 def move_request(
@@ -152,6 +157,17 @@ def note_mapping(
     values = {"kind": kind, "reason": reason, "mapping_digest": mapping_digest}
     for part in parts([row.id for row in rows]):
         connection.execute(update(requests).where(requests.c.id.in_(part)).values(**values))
+
+
+def begin_anew(connection: Connection, row: AnyRow) -> None:
+    """Let a locked request whose data key was destroyed begin as on its first day, with a new one."""
+    if row.shredded_at is None or vault.has_key(connection, row.id):
+        return
+    for table in (access_fetches, targets, identities):
+        connection.execute(delete(table).where(table.c.request_id == row.id))
+    vault.keep(connection, [vault.new_key(connection, row.id)[1]])
+    fresh = {"shredded_at": None, "purged_at": None, "callback_url": None, "mapping_digest": ""}
+    connection.execute(update(requests).where(requests.c.id == row.id).values(fresh))
 
 
 def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "", *, asked: bool) -> bool:

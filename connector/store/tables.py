@@ -1,4 +1,4 @@
-"""The tables. Every column that holds a personal value has the type `Personal`; beside it stands its keyed hash."""
+"""The tables. Every column that holds a personal value has the type `Personal`, which takes it sealed (`vault`)."""
 
 from __future__ import annotations
 
@@ -79,6 +79,9 @@ requests = Table(
     Column("warned_at", UtcDateTime),
     # Answers of the source's form that no rule names and that look like an identity.
     Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
+    # When its data key was destroyed, and with it everything personal; and all else but the claims that never end.
+    Column("shredded_at", UtcDateTime),
+    Column("purged_at", UtcDateTime),
     UniqueConstraint("source", "request_key"),
     Index("ix_requests_state_due_at_id", "state", "due_at", "id"),
     # Held requests by the rules that held them, and requests that wait for the mapping: small parts of a long history.
@@ -98,6 +101,11 @@ requests = Table(
         "id",
         where="confirm_at IS NULL AND answered_at IS NOT NULL AND finished_at IS NULL",
     ),
+    # What can still be read, and what is left of the others, each by when it ended.
+    _index_where(
+        "ix_requests_readable", "state", "finished_at", "id", where="finished_at IS NOT NULL AND shredded_at IS NULL"
+    ),
+    _index_where("ix_requests_shredded", "finished_at", "id", where="shredded_at IS NOT NULL AND purged_at IS NULL"),
 )
 
 deliveries = Table(
@@ -129,25 +137,6 @@ replays = Table(
     Column("expires_at", UtcDateTime),
     Index("ix_replays_expires_at", "expires_at"),
     Index("ix_replays_request_id", "request_id"),
-)
-
-# When each secret was used, to the minute, so that a rotation can be finished.
-key_uses = Table(
-    "key_uses",
-    metadata,
-    Column("source", NAME, primary_key=True),
-    Column("secret_id", String(200), primary_key=True),
-    Column("first_used_at", UtcDateTime, nullable=False),
-    Column("last_used_at", UtcDateTime, nullable=False),
-)
-
-# Until when each source's own list of open tasks was looked through, and when that is done next.
-rolls = Table(
-    "rolls",
-    metadata,
-    Column("source", NAME, primary_key=True),
-    Column("seen_until", UtcDateTime, nullable=False),
-    Column("next_at", UtcDateTime, nullable=False),
 )
 
 identities = Table(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select, update
 from connector.policy.tangle import most_of
 from connector.private import Private
 from connector.states import RequestState, TargetState
+from connector.store import vault
 from connector.store.insertion import insert_or_leave
 from connector.store.moves import parts
 from connector.store.tables import requests, targets
@@ -25,9 +26,10 @@ def own_values(connection: Connection, request_ids: Collection[str]) -> Mapping[
     """Return what requests name, as it is sent to Lytics: by table and field, as `table.field`."""
     found: dict[str, dict[str, list[Private]]] = {one: defaultdict(list) for one in request_ids}
     for part in parts(request_ids):
-        wanted = select(targets.c.request_id, targets.c.lytics_table, targets.c.field, targets.c.value)
-        for request_id, table, field, value in connection.execute(wanted.where(targets.c.request_id.in_(part))):
-            found[request_id][f"{table}.{field}"].append(value)
+        wanted = select(*(targets.c[name] for name in ("id", "request_id", "lytics_table", "field", "value")))
+        rows = connection.execute(wanted.where(targets.c.request_id.in_(part))).all()
+        for row in vault.opened(connection, rows, targets.c.value):
+            found[row.request_id][f"{row.lytics_table}.{row.field}"].append(row.value)
     return found
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, or_, select, text, update
 
 from connector.model import Presence
 from connector.states import TERMINAL_TARGETS, RequestState, TargetState
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.moves import move, parts
 from connector.store.tables import operations, requests, targets
@@ -24,7 +25,7 @@ FREE_REQUESTS: Final = (RequestState.QUEUED, RequestState.WORKING)
 
 def to_look_up_before(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return queued targets that were not looked up yet, most urgent first."""
-    return connection.execute(
+    rows = connection.execute(
         select(
             targets.c.id,
             targets.c.request_id,
@@ -45,6 +46,7 @@ def to_look_up_before(connection: Connection, account: str, now: datetime, limit
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)
     ).all()
+    return vault.opened(connection, rows, targets.c.value)
 
 
 def set_known_before(
@@ -118,16 +120,18 @@ def to_submit(
     if approved:
         # These are few, and have an index of their own: which of them were looked up is seen afterwards.
         found = connection.execute(due.add_columns(targets.c.known_before).where(_APPROVED))
-        return [row for row in found if row.known_before is not None or not looked_up]
+        fit = [row for row in found if row.known_before is not None or not looked_up]
+        return vault.opened(connection, fit, targets.c.value)
     # Each of the two by its own index, from its beginning.
     kinds = [targets.c.known_before.is_not(None)] + ([] if looked_up else [targets.c.known_before.is_(None)])
     rows = [row for kind in kinds for row in connection.execute(due.where(kind))]
-    return sorted(rows, key=lambda row: (row.due_at, row.id))[:limit]
+    first = sorted(rows, key=lambda row: (row.due_at, row.id))[:limit]
+    return vault.opened(connection, first, targets.c.value)
 
 
 def to_confirm(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return targets whose deletion Lytics calls finished and whose look-up is due, longest waiting first."""
-    return connection.execute(
+    rows = connection.execute(
         select(
             targets.c.id,
             targets.c.request_id,
@@ -151,6 +155,7 @@ def to_confirm(connection: Connection, account: str, now: datetime, limit: int) 
         .order_by(targets.c.next_at, targets.c.id)
         .limit(limit)
     ).all()
+    return vault.opened(connection, rows, targets.c.value)
 
 
 def look_again(connection: Connection, ids: Sequence[str], state: TargetState, next_at: datetime) -> None:
@@ -246,11 +251,12 @@ def of_operation(connection: Connection, operation_id: str, state: TargetState) 
 
 def of_submission(connection: Connection, submission_id: str, state: TargetState) -> Sequence[AnyRow]:
     """Return a submission's targets in `state`, with their values."""
-    return connection.execute(
+    rows = connection.execute(
         select(targets.c.id, targets.c.request_id, targets.c.value, targets.c.tries, targets.c.due_at).where(
             targets.c.submission_id == submission_id, targets.c.state == state
         )
     ).all()
+    return vault.opened(connection, rows, targets.c.value)
 
 
 def values_of_operation(connection: Connection, operation_id: str) -> int:

@@ -17,6 +17,7 @@ from connector.codes import Code
 from connector.config import Config, load
 from connector.config.checks import key_addresses, media_types, token_clients, verifier_of
 from connector.config.models import SourceSettings
+from connector.crypto.keyring import Keyring
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
 from connector.engine.schedule import MAP, READ_BACK
@@ -77,7 +78,7 @@ def overrides_of(environ: Mapping[str, str]) -> list[str]:
 
 def open_database(config: Config) -> Database:
     """Open the store; nothing is read or written yet."""
-    return Database(config.store.url.reveal(), pool_size=config.server.threads + 4)
+    return Database(config.store.url.reveal(), config.server.threads + 4, Keyring(config.store.sealing_keys))
 
 
 def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
@@ -104,6 +105,7 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         rng=random.random,
         report_retry=_REPORT_RETRY,
         budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
+        retention=config.retention.policy(),
         stop=lease.stop,
         lease=lease,
         reached=stopper(os.environ),

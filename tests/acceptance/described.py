@@ -34,6 +34,7 @@ from tests.support.stores import bring_up_to_date
 SECRETS = {
     "LYTICS_TOKEN": LYTICS_TOKEN,
     "CONNECTOR_PSEUDONYM_KEY": "made-up-pseudonym-key-0123456789abcdef",
+    "CONNECTOR_SEALING_KEY": "made-up-sealing-key-fedcba9876543210",
     "SHOPIFY_CLIENT_SECRET": "made-up-client-secret",
     "DATAGRAIL_WEBHOOK_SECRET": "made-up-datagrail-secret",
     "DATAGRAIL_DROP_SECRET": "made-up-drop-secret",

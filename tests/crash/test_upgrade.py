@@ -35,12 +35,15 @@ MIDDLES = {
     "0008": "ADD COLUMN approved_at",
     "0009": "CREATE TABLE access_fetches",
     "0010": "CREATE TABLE tangle_releases",
+    "0012": "CREATE INDEX ix_requests_readable",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {
-    *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"),
+    *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit", "data_keys"),
     *("access_fetches", "access_results", "tangle_releases"),
 }
+# Where there are rows, they are sealed.
+SEALING = ("INSERT INTO data_keys", "UPDATE identities SET value", "UPDATE targets SET value")
 
 
 def noted(revision: str) -> str:
@@ -114,7 +117,7 @@ def test_killed_at_any_point_of_a_later_upgrade_no_row_is_lost_and_the_same_comm
 
     with Database(store_url, pool_size=1) as database:
         with killed_again_and_again(arguments(store_url), environment()) as killed_before:
-            for point in points_after(OLDEST):
+            for point in (*SEALING, *points_after(OLDEST)):
                 assert killed_before(point) == -signal.SIGKILL, point
                 assert schema.current(database) == OLDEST, point
         assert upgrade(store_url) == (0, f"schema {OLDEST} → {schema.newest()}\n", "")

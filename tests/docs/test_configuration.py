@@ -38,6 +38,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[api]",
         "[api.clients.NAME]",
         "[outbound]",
+        "[retention]",
         "[accounts.NAME]",
         "[accounts.NAME.fuse]",
         "[accounts.NAME.body]",

@@ -644,7 +644,7 @@ def test_a_profile_is_not_kept_longer_because_another_cannot_be_read(
     assert sorted(one.profile is not None for one in bench.rows(a.access_fetches)) == [False, True]
 
     bench.clock.advance(days=2)
-    hand_over.shred(bench.site)
+    hand_over.expire(bench.site)
     assert [one.profile for one in bench.rows(a.access_fetches)] == [None, None]
     reader.read = original  # type: ignore[method-assign]
     bench.run_to_end(3)
@@ -660,7 +660,7 @@ def test_a_file_that_is_there_already_outlives_the_data_here(bench: Bench, filin
     bench.pass_time(seconds=1)
     assert len(filing.files) == 1
     bench.clock.advance(seconds=3700)
-    hand_over.shred(bench.site)
+    hand_over.expire(bench.site)
     assert kept_of_the_person(bench) == []
     assert bench.state() == "delivering"
     bench.run_to_end(2, hours=2)
@@ -709,7 +709,7 @@ def test_the_data_of_an_earlier_attempt_does_not_end_a_later_one(bench: Bench, f
     with bench.database.write() as connection:
         connection.execute(t.requests.update().values(attempt=2, state=RequestState.FETCHING))
     bench.clock.advance(days=2)
-    hand_over.shred(bench.site)
+    hand_over.expire(bench.site)
 
     assert kept_of_the_person(bench) == []
     assert bench.state() == "fetching"

@@ -19,7 +19,7 @@ from connector.services.approvals import Preview
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.submit import submit
-from connector.store import submissions, targets
+from connector.store import submissions, targets, vault
 from connector.store.audit import Decision, latest
 from connector.store.tables import history
 from connector.store.tables import requests as requests_table
@@ -261,7 +261,9 @@ def test_what_came_between_the_reading_and_the_intent_keeps_its_request_back(gua
         chosen = targets.to_submit(connection, "main", guarded.clock.now(), 9, looked_up=True, whole=True)
     assert len(chosen) == 1
     with guarded.database.write() as connection:
-        row = dict(guarded.rows(targets_table)[0]._mapping) | {"id": "f" * 32, "field": "loyalty_id"}
+        row = guarded.rows(targets_table)[0]._asdict() | {"id": "f" * 32, "field": "loyalty_id"}
+        key = vault.keys_of(connection, [row["request_id"]])[row["request_id"]]
+        row["value"] = vault.seal(key, row["value"], targets_table.c.value, row["id"])
         connection.execute(targets_table.insert().values(row | {"known_before": None}))
     guard = guards.Guard(guarded.site, account, guarded.clock.now())
     with guarded.database.write() as connection:

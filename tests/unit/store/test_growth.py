@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import bindparam, event, select, update
 
 from bench import backlog
 from connector.engine.schedule import STEPS
@@ -22,9 +22,11 @@ from connector.private import Private
 from connector.services import holds
 from connector.services.site import Budgets
 from connector.services.submit import submit
-from connector.store import checkup, fuses, overview
+from connector.store import checkup, fuses, overview, vault
+from connector.store.access_tables import access_fetches
 from connector.store.audit import Decision
 from connector.store.database import Database
+from connector.store.tables import targets
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import Bench
 from tests.support.stand_ins import StandInCommenter, StandInReader
@@ -224,12 +226,20 @@ def asked_for_access(bench: Bench, *, result: bool = False) -> None:
     """Let every request be one for access, with everything still to be read, or with data that nobody took."""
     bench.with_account(reader=StandInReader())
     with bench.database.write() as connection:
+        known = vault.opened(connection, connection.execute(select(targets)).all(), targets.c.value)
+        keys = vault.keys_of(connection, {row.request_id for row in known})
         connection.exec_driver_sql(
             "INSERT INTO access_fetches (id, request_id, identity_id, source, account, lytics_table, field, value, "
             "value_hash, state, reason, redacted, tries, due_at, next_at) SELECT id, request_id, identity_id, "
             "'onetrust', account, lytics_table, field, value, value_hash, 'waiting', '', 0, 0, due_at, next_at "
             "FROM targets"
         )
+        # A sealed value is bound to its place.
+        sealed = [
+            (vault.seal(keys[one.request_id], one.value, access_fetches.c.value, one.id), one.id) for one in known
+        ]
+        resealed = update(access_fetches).where(access_fetches.c.id == bindparam("at")).values(value=bindparam("to"))
+        connection.execute(resealed, [{"at": id_, "to": value} for value, id_ in sealed])
         connection.exec_driver_sql("DELETE FROM targets")
         connection.exec_driver_sql("UPDATE requests SET state = 'fetching', kind = 'access'")
         if result:
@@ -264,6 +274,12 @@ def handed_over(bench: Bench) -> None:
         connection.exec_driver_sql("UPDATE access_fetches SET value = NULL")
 
 
+def told(bench: Bench) -> None:
+    """Let every source know how it ended."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE reports SET state = 'sent'")
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -290,9 +306,9 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "confirm": (backlog.CONFIRMING, "confirm", None),
     "fetch": (backlog.QUEUED, "fetch", asked_for_access),
     "fetch when all was read": (backlog.QUEUED, "fetch", handed_over),
-    "shred": (backlog.QUEUED, "shred", kept_too_long),
-    "shred what waits for others": (backlog.QUEUED, "shred", read_too_early),
-    "shred when all is destroyed": (backlog.QUEUED, "shred", handed_over),
+    "expire": (backlog.QUEUED, "expire", kept_too_long),
+    "expire what waits for others": (backlog.QUEUED, "expire", read_too_early),
+    "expire when all is destroyed": (backlog.QUEUED, "expire", handed_over),
     "report": (backlog.UNREPORTED, "report", None),
     "progress": (backlog.QUEUED, "progress", remembered),
     "progress when all is over": (backlog.DONE, "progress", remembered),
@@ -300,6 +316,8 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "warn when all were warned of": (backlog.QUEUED, "warn", warned),
     "warn when all is over": (backlog.DONE, "warn", None),
     "prune": (backlog.DONE, "prune", None),
+    "shred": (backlog.UNREPORTED, "shred", told),
+    "shred what was shredded long ago": (backlog.DONE, "shred", None),
 }
 
 

@@ -31,7 +31,7 @@ from connector.services.export import export
 from connector.services.extras import AccessRules, Extras
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.store import access, audit, checkup, overview, targets
+from connector.store import access, audit, checkup, overview, targets, vault
 from connector.store import access_tables as a
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
@@ -311,6 +311,7 @@ def fill(bench: Bench) -> None:
                 account="main",
                 digest=bench.source.rules.digest,
                 batch=5,
+                sealed=False,
             )
             first += number
         fill_access(connection)
@@ -454,8 +455,11 @@ def test_a_walk_through_a_table_would_be_seen(filled: tuple[Bench, Noted]) -> No
 
 
 @pytest.mark.parametrize("looked_up", [False, True])
-def test_a_queue_is_read_from_its_beginning_and_not_sorted(filled: tuple[Bench, Noted], looked_up: bool) -> None:
+def test_a_queue_is_read_from_its_beginning_and_not_sorted(
+    filled: tuple[Bench, Noted], looked_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench, _ = filled
+    monkeypatch.setattr(vault, "opened", lambda _connection, rows, *_: rows)
     noted = Noted()
     with bench.database.engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", noted.note)
