@@ -57,7 +57,7 @@ ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 BESIDE = frozenset(
     {
         *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
-        *("release", "access"),
+        *("release", "access", "dashboard"),
     }
 )
 
