@@ -41,6 +41,7 @@ def _add_commands() -> None:
         access,
         approve,
         configuration,
+        dashboard,
         demo,
         dlq,
         doctor,
@@ -55,7 +56,7 @@ def _add_commands() -> None:
 
     modules = (
         *(serve, inspect, doctor, dlq, approve, release, guards, access),
-        *(verify, keys, configuration, rehearse, demo),
+        *(verify, keys, configuration, rehearse, demo, dashboard),
     )
     for module in modules:
         for command in module.COMMANDS:

@@ -20,7 +20,7 @@ class ApiClientSettings(Section):
         min_length=1,
         description="Its bearer tokens: references to random text; several while one is changed. `not_after` ends one.",
     )
-    scopes: Annotated[frozenset[Literal["preview", "approve"]], Field(min_length=1)] = Field(
+    scopes: Annotated[tuple[Literal["preview", "approve"], ...], Field(min_length=1)] = Field(
         description="What it may do: `preview` what would be deleted, `approve` it."
     )
 

@@ -16,6 +16,7 @@ from connector.config.access import AccessSettings, access_fault
 from connector.config.account import AccountSettings, ApprovalWord
 from connector.config.api import ApiSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
+from connector.config.dashboard import DashboardSettings
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
@@ -226,6 +227,7 @@ class Config(Section):
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The worker.")
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
     api: ApiSettings = Field(default_factory=ApiSettings, description="The API; there is none without a client.")
+    dashboard: DashboardSettings | None = Field(None, description="The dashboard; there is none if it is left out.")
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )

@@ -177,6 +177,18 @@ def find(connection: Connection, name: str) -> Sequence[AnyRow]:
 
     One that ended because another is the same is found by our id; by the source's ids that other one is.
     """
+    if rows := find_by_key(connection, name):
+        return rows
+    external = [requests.c.external[key].as_string() == name for key in ("request_ref", "subtask_id", "request_id")]
+    for condition in external:
+        rows = connection.execute(select(requests).where(condition).limit(3)).all()
+        if rows:
+            return _standing(connection, rows)
+    return []
+
+
+def find_by_key(connection: Connection, name: str) -> Sequence[AnyRow]:
+    """Return the requests that `find` would, as far as an index leads to them: nothing of a long history is walked."""
     if _HEX.fullmatch(name.lower()):
         # Between its beginning and what follows on all that begin so: every database answers that by its index.
         first, last = name.lower(), f"{name.lower()}g"
@@ -190,14 +202,7 @@ def find(connection: Connection, name: str) -> Sequence[AnyRow]:
     by_key = connection.execute(
         select(requests).where(requests.c.source.in_(sources), requests.c.request_key.in_(keys)).limit(2)
     ).all()
-    if by_key:
-        return _standing(connection, by_key)
-    external = [requests.c.external[key].as_string() == name for key in ("request_ref", "subtask_id", "request_id")]
-    for condition in external:
-        rows = connection.execute(select(requests).where(condition).limit(3)).all()
-        if rows:
-            return _standing(connection, rows)
-    return []
+    return _standing(connection, by_key)
 
 
 def _standing(connection: Connection, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:

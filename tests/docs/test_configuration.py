@@ -37,6 +37,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[log]",
         "[api]",
         "[api.clients.NAME]",
+        "[dashboard]",
         "[outbound]",
         "[retention]",
         "[accounts.NAME]",

@@ -22,9 +22,10 @@ from connector.private import Private
 from connector.services import holds
 from connector.services.site import Budgets
 from connector.services.submit import submit
-from connector.store import checkup, fuses, overview, vault
+from connector.store import browse, checkup, fuses, overview, vault
 from connector.store.access_tables import access_fetches
 from connector.store.audit import Decision
+from connector.store.browse import Wanted
 from connector.store.database import Database
 from connector.store.tables import targets
 from tests.support.listings import Lister, Roll, asking, listing, looking
@@ -375,6 +376,28 @@ def test_an_operator_s_lists_are_as_long_as_was_asked_for(tmp_path: Path) -> Non
             ask(connection, bench)
         assert cost.rows <= 12
         bench.database.file.unlink()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("stage", [backlog.QUEUED, backlog.DONE], ids=["open", "finished"])
+def test_the_dashboard_s_pages_cost_the_same_over_any_history(tmp_path: Path, stage: Any) -> None:
+    costs = []
+    for number in (FEW, MANY):
+        bench = piled(f"sqlite:///{tmp_path / str(number)}.db", stage, number)
+        now = bench.clock.now()
+        with closing(bench.database), bench.database.read() as connection:
+            (middle,) = browse.page(connection, Wanted(), FEW // 2)[-1:]
+        late = Wanted(due_before=now + timedelta(days=365))
+        following = Wanted(after=(middle.due_at, middle.id))
+        with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+            browse.counts(connection, now, BUDGET)
+            for wanted in (Wanted(), late, following):
+                browse.page(connection, wanted, BUDGET)
+            overview.find_by_key(connection, "nobody")
+            overview.dossier(connection, overview.find_by_key(connection, middle.id)[0])
+        costs.append(cost)
+    few, many = costs
+    assert many.rows <= few.rows + BUDGET
+    assert many.work <= few.work * 1.5 + GRAIN
 
 
 def test_a_look_at_deadlines_walks_over_nothing_that_is_finished(tmp_path: Path) -> None:

@@ -31,13 +31,15 @@ from connector.services.export import export
 from connector.services.extras import AccessRules, Extras
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.store import access, audit, checkup, overview, targets, vault
+from connector.states import RequestState
+from connector.store import access, audit, browse, checkup, overview, targets, vault
 from connector.store import access_tables as a
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
 from connector.store import tables as t
 from connector.store.audit import Decision
+from connector.store.browse import Wanted
 from connector.store.fuses import Scope
 from connector.store.tangle_tables import tangle_releases
 from tests.support.listings import Lister, Roll, asking, listing, looking
@@ -55,7 +57,7 @@ ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
 BESIDE = frozenset(
     {
         *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
-        *("release", "access"),
+        *("release", "access", "dashboard"),
     }
 )
 
@@ -270,6 +272,10 @@ class Life:
             self.asks("hold", lambda: listing_of_holds.listed(connection, "", 50))
             self.asks("doctor", lambda: checkup.deadlines(connection, now))
             self.asks("doctor", lambda: checkup.refused_alike(connection, now))
+            self.asks("dashboard", lambda: browse.counts(connection, now, 1000))
+            after = Wanted(due_from=now, due_before=now + browse.SOON, after=(now, row.id))
+            for wanted in (Wanted(), Wanted(states=(RequestState.HELD,)), after):
+                self.asks("dashboard", lambda wanted=wanted: browse.page(connection, wanted, 51))
             self.asks("status --list", lambda: overview.needing_attention(connection, now, 50))
             self.asks("status --list", lambda: overview.with_ended_reports(connection, 50))
 
