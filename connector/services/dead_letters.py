@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from connector.services import hand_over
 from connector.states import ReportState, RequestState
 from connector.store import dead_letters, reports, requests
 from connector.store.columns import AnyRow, Connection
@@ -112,7 +113,8 @@ def replay(database: Database, letter: Letter, reason: str, now: datetime, known
 def drop(database: Database, letter: Letter, reason: str, now: datetime) -> str:
     """Let a dead letter rest, with an operator's reason; return why not, or an empty text.
 
-    It stays where it is and is listed as dropped. A request keeps its state: it did not become fulfilled by this.
+    It stays where it is and is listed as dropped. A request keeps its state: it did not become fulfilled by this. Only
+    one that waits to hand over data which is gone has failed with its last report.
     """
     _require(reason)
     with database.write() as connection:
@@ -125,6 +127,7 @@ def drop(database: Database, letter: Letter, reason: str, now: datetime) -> str:
         else:
             said = f"report_dropped: {reason}"
             done = reports.drop(connection, report.id, now, reason)
+            hand_over.end_if_gone(connection, request.id, now)
         if done:
             _note(connection, request, report, now, said)
         return "" if done else _MOVED

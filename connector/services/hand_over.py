@@ -18,7 +18,7 @@ from connector.model import Delivered, Filed, Report, SourceStatus
 from connector.policy.access import encoded
 from connector.services import access_comments as comments
 from connector.services.site import Site, SourceWork
-from connector.states import RequestKind, RequestState
+from connector.states import ReportState, RequestKind, RequestState
 from connector.store import access, reports, requests
 from connector.store.columns import AnyRow, Connection
 
@@ -135,6 +135,17 @@ def _expire_source(site: Site, source: SourceWork) -> bool:
     return limit in (len(rows), len(stale))
 
 
+def end_if_gone(connection: Connection, request_id: str, now: datetime) -> bool:
+    """End a request whose data is destroyed and whose last report an operator let rest; say whether it was one."""
+    (owner,) = requests.lock_all(connection, [request_id])
+    known, result = access.last_report(connection, owner), access.result(connection, owner.id, owner.attempt)
+    rests = known is not None and known.state is ReportState.DROPPED
+    if owner.state is not RequestState.DELIVERING or not rests or result is None or result.document is not None:
+        return False
+    requests.move_request(connection, owner, RequestState.FAILED, now, reason=EXPIRED, finished_at=now)
+    return True
+
+
 def _expire(connection: Connection, source: SourceWork, owner: AnyRow, attempt: int, now: datetime) -> RequestState:
     """Destroy a document whose time is over; tell the source, unless the file is there already."""
     state: RequestState = owner.state
@@ -143,7 +154,7 @@ def _expire(connection: Connection, source: SourceWork, owner: AnyRow, attempt: 
         return state
     known = access.last_report(connection, owner)
     if known is not None and known.evidence is not None:
-        return state
+        return RequestState.FAILED if end_if_gone(connection, owner.id, now) else state
     requests.move_request(connection, owner, RequestState.FAILED, now, reason=EXPIRED, finished_at=now)
     comment = comments.expired(source.extras.access.keep)
     access.owe_instead(connection, owner, SourceStatus.FAILED, comment, now)

@@ -18,8 +18,8 @@ from connector.model import Delivered, Report, SourceStatus
 from connector.policy.breaker import BreakerPolicy
 from connector.private import Private
 from connector.profile import Profile
+from connector.services import dead_letters, hand_over, holds
 from connector.services import export as exporting
-from connector.services import hand_over, holds
 from connector.services.extras import AccessRules, Extras
 from connector.services.map import map_requests
 from connector.services.remote import Breakers
@@ -27,6 +27,7 @@ from connector.services.rules import Scope
 from connector.states import REQUEST_MOVES, ReportState, RequestKind, RequestState
 from connector.store import access as store
 from connector.store import access_tables as a
+from connector.store import dead_letters as stored_letters
 from connector.store import requests
 from connector.store import tables as t
 from connector.store.access import REDACTED
@@ -667,6 +668,27 @@ def test_a_file_that_is_there_already_outlives_the_data_here(bench: Bench, filin
     assert bench.state() == "answered"
     assert len(filing.files) == 1
     assert finals(bench) == ["COMPLETED"]
+
+
+@pytest.mark.parametrize("expires_first", [True, False])
+def test_a_report_that_an_operator_lets_rest_ends_the_request_once_the_data_is_gone(
+    bench: Bench, filing: StandInFiling, expires_first: bool
+) -> None:
+    allow(bench, filing=filing, keep=timedelta(hours=1))
+    bench.reporter.answers = [Refused(Code.REMOTE_REFUSED)]
+    bench.deliver(**ACCESS)
+    bench.pass_time(seconds=1)
+    assert (bench.state(), len(filing.files)) == ("delivering", 1)
+    with bench.database.read() as connection:
+        (letter,) = stored_letters.listed(connection, limit=9)
+    bench.clock.advance(seconds=3700)
+    if expires_first:
+        hand_over.expire(bench.site)
+        assert bench.state() == "delivering"
+    assert dead_letters.drop(bench.database, letter, "ticket 4711", bench.clock.now()) == ""
+    hand_over.expire(bench.site)
+    assert (bench.state(), bench.dossier().request.reason) == ("failed", "access_expired")
+    assert (kept_of_the_person(bench), finals(bench)) == ([], [])
 
 
 def test_data_whose_time_ran_out_under_the_report_is_not_reported_as_handed_over(
