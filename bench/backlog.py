@@ -158,7 +158,14 @@ def _columns(table: str, stage: Stage, batch: int, each: int) -> dict[str, str]:
             "reason": "''",
         },
         "data_keys": {"request_id": own, "kek_id": f"'{'0' * 16}'", "wrapped": f"'{'A' * 84}'"},
-        "history": {"request_id": own, "at": "<time>", "state": "'received'", "reason": "''", "attempt": "1"},
+        "history": {
+            "request_id": own,
+            "at": "<time>",
+            "state": "'received'",
+            "reason": "''",
+            "attempt": "1",
+            "log_index": "i",
+        },
         "submissions": {
             "id": own,
             "account": ":account",

@@ -62,6 +62,7 @@ class Code(StrEnum):
     SEALING_KEY_MISSING = "sealing_key_missing"
     VALUE_UNREADABLE = "value_unreadable"
     COPY_REFUSED = "copy_refused"
+    LOG_DAMAGED = "log_damaged"
     WORKER_ALREADY_RUNNING = "worker_already_running"
     ENGINE_MISMATCH = "engine_mismatch"
     CONFIG_INVALID = "config_invalid"

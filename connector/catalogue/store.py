@@ -28,6 +28,12 @@ ENTRIES: Final[dict[Code, Entry]] = {
     Code.STORE_INCOMPLETE: Entry(
         Family.MISCONFIGURED, 503, "The store is an unfinished or failed copy", "Give `connector db copy` again."
     ),
+    Code.LOG_DAMAGED: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The audit log is not what it was",
+        "Run `connector audit verify`, which names the first bad entry; see docs/audit-log.md.",
+    ),
     Code.SEALING_KEY_MISSING: Entry(
         Family.MISCONFIGURED,
         503,

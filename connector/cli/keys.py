@@ -1,9 +1,11 @@
-"""`keys report`: which secrets are in use, so that a rotation can be finished. Values are never shown."""
+"""`keys`: which secrets are in use, so that a rotation can be finished, and keys that sign. Values are never shown."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -15,10 +17,11 @@ from connector.cli.verify import kind_of
 from connector.config.checks import AllOfCheck, AnyOfCheck, Check
 from connector.config.checks.base import CheckSection
 from connector.policy.rotation import Held, Line, Standing, Use, key_report
+from connector.proof.keys import key_set, new_pem, public_from_pem
 from connector.services import rewrap
 from connector.store import keys as store_keys
 from connector.store import schema
-from connector.wiring import open_database
+from connector.wiring import open_database, proofs_of
 
 _WORDS = {Standing.NOT_YET: "not yet", Standing.NOT_CONFIGURED: "not configured"}
 
@@ -147,6 +150,27 @@ def _leaves(checks: Sequence[Check]) -> Iterator[CheckSection]:
 def _is_published(check: CheckSection) -> bool:
     """Say whether the sender publishes the keys of a check: it names where, or has none of its own."""
     return bool(check.key_addresses) or not any(True for _ in check.live_secrets)
+
+
+@keys.command("new-signing")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def new_signing(path: Path) -> None:
+    """Make a key that signs receipts and checkpoints, and write it to PATH, which must not be there yet."""
+    pem = new_pem(os.urandom(32))
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(pem)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"key {public_from_pem(pem).kid}")
+    click.echo("Put its reference first in proof.signing_keys, and keep it apart from the store and its backups.")
+
+
+@keys.command("public")
+@pass_context
+def show_public(context: Context) -> None:
+    """Print the public keys under which receipts are verified, as /.well-known/jwks.json shows them."""
+    print_json(key_set(proofs_of(context.config).keys))
 
 
 COMMANDS = (keys,)

@@ -40,6 +40,7 @@ def _add_commands() -> None:
     from connector.cli import (
         access,
         approve,
+        audit,
         configuration,
         dashboard,
         demo,
@@ -48,6 +49,7 @@ def _add_commands() -> None:
         guards,
         inspect,
         keys,
+        receipt,
         rehearse,
         release,
         serve,
@@ -55,7 +57,7 @@ def _add_commands() -> None:
     )
 
     modules = (
-        *(serve, inspect, doctor, dlq, approve, release, guards, access),
+        *(serve, inspect, doctor, dlq, approve, release, guards, audit, receipt, access),
         *(verify, keys, configuration, rehearse, demo, dashboard),
     )
     for module in modules:

@@ -23,6 +23,7 @@ from connector.config.generic import GenericSettings
 from connector.config.mapping import RuleSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
+from connector.config.proof import ProofSettings
 from connector.config.retention import RetentionSettings
 from connector.config.sealing import SealingKeyRef
 from connector.config.secrets import Distinct, KeyRef
@@ -231,6 +232,7 @@ class Config(Section):
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )
+    proof: ProofSettings = Field(default_factory=ProofSettings, description="The audit log and receipts.")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="How long what is kept.")
     accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
         min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
@@ -249,6 +251,14 @@ class Config(Section):
                     f"sources.{name}: a check reads keys over http, which is for rehearsals alone: write https://, or "
                     "set outbound.rehearsal"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _signs_what_is_filed_as_signed(self) -> Self:
+        for name, source in self.sources.items():
+            wanted = source.report is not None and source.report.evidence.content != "table"
+            if wanted and not self.proof.signing_keys:
+                raise ValueError(f"sources.{name}: evidence that is a receipt needs proof.signing_keys")
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -24,13 +24,27 @@ class ResolutionSettings(Section):
     )
 
 
+_EXTENSIONS: Final = {"table": "csv", "receipt": "json", "certificate": "html"}
+
+
 class EvidenceSettings(Section):
     """The evidence file of a completion; it holds no personal value. It needs the scope `ATTACHMENT`."""
 
     enabled: bool = Field(False, description="Whether a file is uploaded before a completion is reported.")
-    extension: Literal["csv", "txt"] = Field(
-        "csv", description="The extension of the file; where OneTrust refuses `csv`, `txt` is tried."
+    content: Literal["table", "receipt", "certificate"] = Field(
+        "table",
+        description="What the file is: a table of the facts, the signed receipt, or the page for people that restates "
+        "it. The last two need proof.signing_keys.",
     )
+    extension: Literal["csv", "txt"] = Field(
+        "csv",
+        description="The extension of a table; a receipt has `json`, a certificate `html`. Where OneTrust refuses one "
+        "of these, `txt` is tried; with `txt` here that is tried alone.",
+    )
+
+    def file_extension(self) -> str:
+        """Return the extension that is tried first."""
+        return "txt" if self.extension == "txt" else _EXTENSIONS[self.content]
 
 
 class WebhookSettings(Section):

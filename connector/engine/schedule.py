@@ -11,6 +11,7 @@ from connector.services.backstop import backstop
 from connector.services.confirm import confirm
 from connector.services.fetch import fetch_profiles
 from connector.services.hand_over import expire
+from connector.services.ledger import keep_ledger
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.poll import poll
@@ -88,6 +89,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("submit", submit, per=Per.ACCOUNT),
     Step("poll", poll, per=Per.ACCOUNT),
     Step("confirm", confirm, per=Per.ACCOUNT),
+    Step("ledger", keep_ledger),
     Step("fetch", fetch_profiles, per=Per.ACCOUNT),
     Step("report", report, per=Per.SOURCE),
     # With the source's lock, so that nothing is destroyed that is being handed over.

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
 from connector.ports import Commenter, Filing, FollowUp, ResolutionCheck
+
+
+class Evidence(StrEnum):
+    """What the evidence file of a completion is."""
+
+    TABLE = "table"
+    RECEIPT = "receipt"
+    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class Extras:
         filing: where evidence goes before a completion is reported.
         follow_ups: what it is told after a report.
         commenter: what tells people there once a day that the work goes on.
+        evidence: what is filed there.
         warner: what tells people there that a due date is near; `warn_before`: how near.
         resolutions: what looks whether it knows the resolutions that are sent along.
         access: what becomes of the answers to access requests.
@@ -45,4 +55,5 @@ class Extras:
     warner: Commenter | None = None
     warn_before: timedelta = timedelta(days=7)
     resolutions: ResolutionCheck | None = None
+    evidence: Evidence = Evidence.TABLE
     access: AccessRules = field(default_factory=AccessRules)

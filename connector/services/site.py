@@ -29,6 +29,7 @@ from connector.private import Private
 from connector.profile import ProfileReader
 from connector.services.extras import Extras
 from connector.services.key_uses import KeyUses
+from connector.services.proofs import Proofs
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
 from connector.services.rules import BackstopRules, ListingRules, LookUp, SchemaRule, Scope
 from connector.stops import never
@@ -165,6 +166,7 @@ class Site:
     key_uses: KeyUses = field(default_factory=KeyUses)
     arrivals: GroupCommit[Any, Any] = field(default_factory=GroupCommit)
     reached: Callable[[str], None] = never
+    proofs: Proofs = field(default_factory=Proofs)
     confirm: Callable[[Private], None] = call_nobody
     wake: Callable[[Connection, Collection[str]], None] = wake_nobody
 

@@ -14,6 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, delete, exists,
 from connector.crypto.seal import SHREDDED
 from connector.states import ReportState, RequestState
 from connector.store.columns import Personal
+from connector.store.ledger_tables import receipts
 from connector.store.moves import still
 from connector.store.requests import hold_all
 from connector.store.seal_tables import data_keys
@@ -68,6 +69,8 @@ def purge(connection: Connection, ids: Sequence[str], now: datetime) -> None:
             # Which deliveries came is what tells a repeat of one of them.
             those = gone if table.name in ("deliveries", "replays") else ids
             connection.execute(delete(table).where(owner.in_(those)))
+    # They name their request without a reference to it: the log, which tells of them, outlives it.
+    connection.execute(delete(receipts).where(receipts.c.request_id.in_(ids)))
     _purge_calls(connection, calls_of)
     connection.execute(delete(requests).where(requests.c.id.in_(gone)))
     connection.execute(update(requests).where(requests.c.id.in_(sorted(claimed))).values(purged_at=now))

@@ -280,5 +280,8 @@ history = Table(
     Column("state", Word(RequestState), nullable=False),
     Column("reason", String(64), nullable=False, default=""),
     Column("attempt", Integer, nullable=False),
+    # Its place in the audit log; NULL until it is there.
+    Column("log_index", Integer),
     Index("ix_history_request_id_id", "request_id", "id"),
+    _index_where("ix_history_not_logged", "id", where="log_index IS NULL"),
 )

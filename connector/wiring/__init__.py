@@ -34,6 +34,7 @@ from connector.private import Private
 from connector.published import PublishedDocuments
 from connector.services.extras import AccessRules, Extras
 from connector.services.kinds import plain
+from connector.services.proofs import Proofs
 from connector.services.rules import Scope
 from connector.services.site import Budgets, Site, SourceWork, wake_nobody
 from connector.services.tokens import Holder
@@ -43,7 +44,7 @@ from connector.stops import stopper
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.jobs import Wake
-from connector.web import api, tokens
+from connector.web import api, published, tokens
 from connector.web.api import ApiClient
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work, approval_of, fuse_policy
@@ -109,9 +110,15 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         stop=lease.stop,
         lease=lease,
         reached=stopper(os.environ),
+        proofs=proofs_of(config),
         confirm=partial(_confirm, http),
         wake=wake_nobody if database.is_sqlite else _waking(sources),
     )
+
+
+def proofs_of(config: Config) -> Proofs:
+    """Return under which name and with which keys the site proves what it did."""
+    return Proofs(config.proof.origin, config.proof.key(), config.proof.former(), config.digest())
 
 
 def _waking(sources: Mapping[str, SourceWork]) -> Callable[[Connection, Collection[str]], None]:
@@ -159,6 +166,7 @@ def web_app(config: Config, site: Site) -> Flask:
         for client in token_clients(one.verify)
     }
     app = create_app(site, config.server.max_body_bytes, limits)
+    published.install(app, site)
     tokens.install(app, site, clients, config.server.max_token_requests_per_minute)
     callers = [ApiClient(name, one.secrets, frozenset[str](one.scopes)) for name, one in config.api.clients.items()]
     api.install(app, site, callers, config.api.max_requests_per_minute)

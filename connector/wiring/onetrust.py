@@ -13,7 +13,7 @@ from connector.lease import Lease
 from connector.model import SourceStatus
 from connector.outbound import Client
 from connector.ports import Filing, FollowUp, Reporter
-from connector.services.extras import Extras
+from connector.services.extras import Evidence, Extras
 from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.filing import OneTrustFiling
 from connector.sources.onetrust.follow_ups import ConflictComment, CustomFields, OneTrustCommenter, StageMove
@@ -72,7 +72,7 @@ class Tenant:
         evidence = settings.evidence
         resolutions = settings.resolutions.model_dump()
         return Extras(
-            filing=OneTrustFiling(self.api, subtask_name=name, extension=evidence.extension)
+            filing=OneTrustFiling(self.api, subtask_name=name, extension=evidence.file_extension())
             if evidence.enabled
             else None,
             follow_ups=tuple(self._follow_ups()),
@@ -80,6 +80,7 @@ class Tenant:
             warner=OneTrustCommenter(self.api, subtask_name=name) if settings.deadline_comment_days else None,
             warn_before=timedelta(days=settings.deadline_comment_days or _LOG_DAYS),
             resolutions=OneTrustResolutions(self.api, resolutions) if any(resolutions.values()) else None,
+            evidence=Evidence(evidence.content),
         )
 
     def access_filing(self) -> Filing:

@@ -33,7 +33,7 @@ BATCH = 4
 # is free again only after seconds, so where it can be had no two of one part come in a row, and mapping comes last.
 WORKING = (
     *("listed", "answered", "reporting", "called", "uploaded", "intended", "filed"),
-    *("reported", "followed", "told", "counted", "mapped"),
+    *("reported", "followed", "told", "counted", "sequenced", "logged", "issued", "mapped"),
 )
 FEED_EVERY_S = 0.25
 # By chance it is the survivor to whom the work at that point falls, again and again.

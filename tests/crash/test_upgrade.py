@@ -35,12 +35,13 @@ MIDDLES = {
     "0008": "ADD COLUMN approved_at",
     "0009": "CREATE TABLE access_fetches",
     "0010": "CREATE TABLE tangle_releases",
+    "0011": "CREATE TABLE receipts",
     "0012": "CREATE INDEX ix_requests_readable",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {
     *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit", "data_keys"),
-    *("access_fetches", "access_results", "tangle_releases"),
+    *("access_fetches", "access_results", "tangle_releases", "ledger", "ledger_head", "checkpoints", "receipts"),
 }
 # Where there are rows, they are sealed.
 SEALING = ("INSERT INTO data_keys", "UPDATE identities SET value", "UPDATE targets SET value")

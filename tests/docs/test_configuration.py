@@ -39,6 +39,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[api.clients.NAME]",
         "[dashboard]",
         "[outbound]",
+        "[proof]",
         "[retention]",
         "[accounts.NAME]",
         "[accounts.NAME.fuse]",

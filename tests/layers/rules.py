@@ -36,7 +36,7 @@ FACTS = frozenset(
         "pointer",
     }
 )
-RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect"})
+RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect", "proof"})
 PURE = FACTS | RULES
 EDGES = frozenset({"config", "outbound", "published", "sources", "lytics", "store", "observe"})
 DRIVERS = frozenset({"services", "web", "engine"})

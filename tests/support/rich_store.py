@@ -16,10 +16,12 @@ from connector.private import Private
 from connector.services import fuses, holds, tangles
 from connector.services.backstop import backstop
 from connector.services.export import export
+from connector.services.proofs import Proofs
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
 from tests.support.listings import Lister, Roll, asking, looking
+from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
 from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
 
@@ -29,6 +31,7 @@ TABLES = tuple(t.metadata.sorted_tables)
 def rich_bench(folder: Path) -> Bench:
     """Return a site whose SQLite store is closed: what is open, held, ended, refused, unknown and unreported."""
     bench = Bench(f"sqlite:///{folder / 'store.db'}")
+    bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY))
     bench.beside(filing=StandInFiling(), commenter=StandInCommenter())
     _ended(bench)
     _guarded(bench)

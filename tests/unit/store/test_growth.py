@@ -20,15 +20,17 @@ from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
 from connector.policy.tangle import TangleRule
 from connector.private import Private
 from connector.services import holds
+from connector.services.proofs import Proofs
 from connector.services.site import Budgets
 from connector.services.submit import submit
-from connector.store import browse, checkup, fuses, overview, vault
+from connector.store import browse, checkup, fuses, ledger, overview, vault
 from connector.store.access_tables import access_fetches
 from connector.store.audit import Decision
 from connector.store.browse import Wanted
 from connector.store.database import Database
 from connector.store.tables import targets
 from tests.support.listings import Lister, Roll, asking, listing, looking
+from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
 from tests.support.stand_ins import StandInCommenter, StandInReader
 
@@ -201,6 +203,21 @@ def crowded(bench: Bench) -> None:
     submit(bench.site)
 
 
+def logged(bench: Bench) -> None:
+    """Let the log hold everything but the latest, and let there be a receipt of every request, some of them owed."""
+    bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY))
+    with bench.database.write() as connection:
+        number = connection.exec_driver_sql("SELECT count(*) FROM history").scalar_one()
+        ledger.append(connection, ledger.lock(connection), [b"%d" % one for one in range(number)])
+        connection.exec_driver_sql(
+            "INSERT INTO receipts SELECT id, 1, 0, received_at, received_at, 'k', 'j', 0 FROM requests"
+        )
+        for latest, change in (("history", "log_index = NULL"), ("receipts", "issued_at = NULL, log_index = NULL")):
+            connection.exec_driver_sql(
+                f"UPDATE {latest} SET {change} WHERE rowid > (SELECT max(rowid) - {BUDGET} FROM {latest})"
+            )
+
+
 def counting(bench: Bench) -> None:
     """Let nothing of a request go before all of it was looked up, and let some be held for what was found."""
     bench.with_account(tangle=TangleRule(2))
@@ -305,6 +322,7 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "reconcile": (backlog.SUBMITTED, "reconcile", None),
     "poll": (backlog.SUBMITTED, "poll", None),
     "confirm": (backlog.CONFIRMING, "confirm", None),
+    "ledger": (backlog.DONE, "ledger", logged),
     "fetch": (backlog.QUEUED, "fetch", asked_for_access),
     "fetch when all was read": (backlog.QUEUED, "fetch", handed_over),
     "expire": (backlog.QUEUED, "expire", kept_too_long),
@@ -347,6 +365,8 @@ def test_a_step_costs_the_same_with_a_hundred_times_as_many_waiting(tmp_path: Pa
     many = cost_of(f"sqlite:///{tmp_path / 'many.db'}", case, MANY)
     # A batch of 500 old replay keys is forgotten at once.
     most = 500 if case == "prune" else 0
+    # A proof has a step more for each doubling of the log.
+    most += 16 if case == "ledger" else 0
     assert many.rows <= few.rows + most
     # The trees are a level or two deeper.
     assert many.work <= 1.6 * few.work + 5_000 + 80 * most

@@ -27,16 +27,19 @@ from connector.policy.fuse import FusePolicy
 from connector.policy.tangle import TangleRule
 from connector.private import Private
 from connector.services import approvals, fuses, holds, tangles
+from connector.services import receipts as services_receipts
 from connector.services.export import export
 from connector.services.extras import AccessRules, Extras
+from connector.services.proofs import Proofs
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
 from connector.states import RequestState
-from connector.store import access, audit, browse, checkup, overview, targets, vault
+from connector.store import access, audit, browse, checkup, ledger, overview, receipts, targets, vault
 from connector.store import access_tables as a
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
+from connector.store import ledger_tables as p
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.browse import Wanted
@@ -44,6 +47,7 @@ from connector.store.fuses import Scope
 from connector.store.tangle_tables import tangle_releases
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
+from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import RULES, START, Bench
 from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
 
@@ -51,13 +55,13 @@ NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
 WAITING = 1500
 # One row for each secret in use, one for each source and account, and a month of hours for each of these.
-ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
+ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts", "ledger_head"})
 
 # Who asks besides the steps.
 BESIDE = frozenset(
     {
         *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
-        *("release", "access", "dashboard"),
+        *("release", "access", "dashboard", "receipt"),
     }
 )
 
@@ -270,6 +274,9 @@ class Life:
             self.asks("preview", lambda: approvals.preview(connection, self.bench.site.accounts["main"], 3))
             self.asks("audit", lambda: audit.latest(connection, 50))
             self.asks("hold", lambda: listing_of_holds.listed(connection, "", 50))
+            (done,) = overview.find(connection, "s4")
+            self.asks("receipt", lambda: services_receipts.of_attempt(connection, done.id, done.attempt))
+            self.asks("receipt", lambda: receipts.of_request(connection, done.id))
             self.asks("doctor", lambda: checkup.deadlines(connection, now))
             self.asks("doctor", lambda: checkup.refused_alike(connection, now))
             self.asks("dashboard", lambda: browse.counts(connection, now, 1000))
@@ -328,7 +335,18 @@ def fill(bench: Bench) -> None:
         passed = [{"request_id": one, "accepted": {"user.email": 3}, "released_at": START} for one in ids]
         connection.execute(tangle_releases.insert(), passed)
         decided = {"at": START, "actor": "o", "action": "hold_added", "subject": "x", "reason": "r"}
-        connection.execute(g.audit.insert(), [decided] * WAITING)
+        connection.execute(g.audit.insert(), [decided | {"log_index": number} for number in range(WAITING)])
+        fill_log(connection)
+
+
+def fill_log(connection: Connection) -> None:
+    """Let the log be long, signed again and again, and let there be many receipts."""
+    size = ledger.lock(connection)
+    ledger.append(connection, size, [b"%d" % number for number in range(HISTORY)])
+    signed = [{"size": size + number, "signed_at": START, "kid": "k", "note": "n"} for number in range(1, HISTORY, 2)]
+    connection.execute(p.checkpoints.insert(), signed)
+    issued = {"attempt": 1, "number": 0, "owed_at": START, "issued_at": START, "log_index": 1}
+    connection.execute(p.receipts.insert(), [{"request_id": f"f{number:031x}", **issued} for number in range(HISTORY)])
 
 
 def fill_access(connection: Connection) -> None:
@@ -386,7 +404,7 @@ def full_postgresql(postgres_server: Server) -> Iterator[tuple[Bench, Noted]]:
 def full(url: str) -> Iterator[tuple[Bench, Noted]]:
     bench = Bench(url, batch_max_values=5)
     with closing(bench.database):
-        bench.site = replace(bench.site, budgets=Budgets(20, 20, 20, 20))
+        bench.site = replace(bench.site, budgets=Budgets(20, 20, 20, 20), proofs=Proofs(ORIGIN, KEY))
         noted = Noted()
         event.listen(bench.database.engine, "before_cursor_execute", noted.note)
         live(bench, noted)

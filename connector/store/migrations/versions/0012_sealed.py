@@ -8,7 +8,7 @@ from alembic import op
 from connector.store import leftovers, resealing
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 _INDEXES = (
     ("ix_requests_readable", ["state", "finished_at", "id"], "finished_at IS NOT NULL AND shredded_at IS NULL"),
