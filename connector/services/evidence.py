@@ -103,7 +103,8 @@ def _receipt(site: Site, row: AnyRow) -> bytes:
             found = receipts.of_attempt(connection, row.request_id, row.attempt)
         if found is not None:
             return found
-        while again and keep_ledger(site):
+        # A long backlog does not keep a worker that is asked to stop; the report is tried again.
+        while again and not site.stop.is_set() and keep_ledger(site):
             continue
     raise Temporary(Code.STORE_BUSY, "the receipt is not issued yet")
 

@@ -77,5 +77,5 @@ def _as_it_is(value: Any) -> Any:
 def _text(dialect: Dialect, table: Table, columns: tuple[str, ...], number: int) -> str:
     quote = dialect.identifier_preparer.quote
     row = f"({', '.join([_PLACEHOLDERS[dialect.paramstyle]] * len(columns))})"
-    names = ", ".join(map(quote, columns))
+    names = ", ".join(quote(table.c[one].name) for one in columns)
     return f"INSERT INTO {quote(table.name)} ({names}) VALUES {', '.join([row] * number)}"  # noqa: S608 - names of ours

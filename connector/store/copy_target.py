@@ -134,7 +134,7 @@ def put(target: Database, table: Table, rows: Sequence[AnyRow], copied: Sum) -> 
     Raises:
         Misconfigured: PostgreSQL does not take one of them, such as a text that is longer than its column.
     """
-    values = [dict(row._mapping) for row in rows]  # noqa: SLF001 - the underscore keeps it apart from columns
+    values = [{one.key: row._mapping[one] for one in table.c} for row in rows]  # noqa: SLF001 - the documented name
     with target.write() as connection:
         if not _fits(connection, table, values):
             raise Misconfigured(Code.COPY_REFUSED, _unfit(connection, table, values))

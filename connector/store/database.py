@@ -293,5 +293,5 @@ def translated() -> Iterator[None]:
 
 
 def _is_missing_table(error: DBAPIError) -> bool:
-    words = str(error.orig).lower()
-    return "no such table" in words or "no such column" in words or type(error.orig).__name__ == "UndefinedTable"
+    words, kind = str(error.orig).lower(), type(error.orig).__name__
+    return "no such table" in words or "no such column" in words or kind in ("UndefinedTable", "UndefinedColumn")

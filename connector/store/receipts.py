@@ -119,7 +119,7 @@ def find(connection: Connection, request_id: str) -> Found | None:
     if request is None:
         return None
     of_request = targets.c.request_id == request_id
-    columns = [one for one in targets.c if one.name != "value"]
+    columns = [one for one in targets.c if one.key != "value"]
     return Found(
         request=request,
         access=results_of(connection, request_id),
@@ -130,7 +130,7 @@ def find(connection: Connection, request_id: str) -> Found | None:
             select(deliveries).where(deliveries.c.request_id == request_id).order_by(deliveries.c.id)
         ).all(),
         identities=connection.execute(
-            select(*(one for one in identities.c if one.name != "value"))
+            select(*(one for one in identities.c if one.key != "value"))
             .where(identities.c.request_id == request_id)
             .order_by(identities.c.id)
         ).all(),

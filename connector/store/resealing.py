@@ -22,9 +22,9 @@ _DATA_KEYS: Final = table("data_keys", column("request_id"), column("kek_id"), c
 # What is read for access requests came after this, in the same release: its tables are empty then.
 #: Table, column, and the column that names the request.
 _PLACES: Final = (
-    ("requests", "callback_url", "id"),
-    ("identities", "value", "request_id"),
-    ("targets", "value", "request_id"),
+    ("requests", "sealed_callback_url", "id"),
+    ("identities", "sealed_value", "request_id"),
+    ("targets", "sealed_value", "request_id"),
 )
 
 

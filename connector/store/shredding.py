@@ -44,7 +44,7 @@ def shred(connection: Connection, ids: Sequence[str], state: RequestState, befor
         connection.execute(delete(data_keys).where(data_keys.c.request_id.in_(sure)))
         for column, owner in personal_columns():
             emptied = update(column.table).where(owner.in_(sure), column.is_not(None))
-            connection.execute(emptied.values({column.name: SHREDDED}))
+            connection.execute(emptied.values({column.key: SHREDDED}))
         connection.execute(update(requests).where(requests.c.id.in_(sure)).values(shredded_at=now))
     return len(sure)
 

@@ -1,4 +1,8 @@
-"""The tables. Every column that holds a personal value has the type `Personal`, which takes it sealed (`vault`)."""
+"""The tables. Every column that holds a personal value has the type `Personal`, which takes it sealed (`vault`).
+
+Three of them were readable once, under the names that are their keys here. A process of a version from before that,
+still running after the upgrade, must not take what is sealed for a value, nor write a readable one: it finds no column.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +72,7 @@ requests = Table(
     Column("mapping_digest", String(64), nullable=False, default=""),
     Column("finished_at", UtcDateTime),
     # Where the source asked to be told; such an address may hold a token or a name.
-    Column("callback_url", Personal),
+    Column("sealed_callback_url", Personal, key="callback_url"),
     # When the source is asked next whether it lists the request; NULL where nothing is to be asked. Since when it does.
     Column("confirm_at", UtcDateTime),
     Column("confirm_tries", Integer, nullable=False, default=0, server_default="0"),
@@ -145,7 +149,7 @@ identities = Table(
     Column("id", ID, primary_key=True),
     Column("request_id", ForeignKey("requests.id"), nullable=False),
     Column("kind", String(100), nullable=False),
-    Column("value", Personal, nullable=False),
+    Column("sealed_value", Personal, nullable=False, key="value"),
     Column("value_hash", String(64), nullable=False),
     Column("state", Word(IdentityState), nullable=False),
     Column("reason", String(64), nullable=False, default=""),
@@ -162,7 +166,7 @@ targets = Table(
     Column("account", NAME, nullable=False),
     Column("lytics_table", NAME, nullable=False),
     Column("field", NAME, nullable=False),
-    Column("value", Personal, nullable=False),
+    Column("sealed_value", Personal, nullable=False, key="value"),
     Column("value_hash", String(64), nullable=False),
     Column("state", Word(TargetState), nullable=False),
     Column("reason", String(200), nullable=False, default=""),

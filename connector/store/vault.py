@@ -94,12 +94,13 @@ def opened(
         row_id: under which name the rows have the id of the row that holds the value, and
         request_id: that of its request.
     """
-    wanted = {getattr(row, request_id) for row in rows if getattr(row, column.name)}
-    if not wanted and not any(getattr(row, column.name) is not None for row in rows):
+    wanted = {getattr(row, request_id) for row in rows if getattr(row, column.key)}
+    if not wanted and not any(getattr(row, column.key) is not None for row in rows):
         return list(rows)
     keys = keys_of(connection, wanted)
-    shape = _shape(rows[0]._fields)
-    place = rows[0]._fields.index(column.name)
+    names = rows[0]._fields
+    place = names.index(column.name)
+    shape = _shape((*names[:place], column.key, *names[place + 1 :]))
     found = []
     for row in rows:
         value = None

@@ -123,6 +123,24 @@ class TestSchema:
             assert refusal.value.code is Code.STORE_OUTDATED
             assert (revision or "none") in refusal.value.detail
 
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "SELECT value FROM targets",
+            "SELECT value FROM identities",
+            "SELECT callback_url FROM requests",
+            "UPDATE identities SET value = 'ana@example.com'",
+            "UPDATE requests SET callback_url = 'https://example.com/'",
+        ],
+    )
+    def test_a_process_from_before_values_were_sealed_fails_and_takes_nothing_for_a_value(
+        self, database: Database, statement: str
+    ) -> None:
+        """It would look up what is sealed, find nobody, and report a deletion that never was."""
+        with pytest.raises(Misconfigured) as raised, database.write() as connection:
+            connection.execute(text(statement))
+        assert raised.value.code is Code.STORE_OUTDATED
+
     def test_reading_from_an_empty_store_says_that_it_is_outdated(self, empty_store_url: str) -> None:
         with (
             Database(empty_store_url, keyring=KEYRING) as database,

@@ -46,7 +46,7 @@ NEW_TABLES = {
     *("access_fetches", "access_results", "tangle_releases", "ledger", "ledger_head", "checkpoints", "receipts"),
 }
 # Where there are rows, they are sealed.
-SEALING = ("INSERT INTO data_keys", "UPDATE identities SET value", "UPDATE targets SET value")
+SEALING = ("INSERT INTO data_keys", "UPDATE identities SET sealed_value", "UPDATE targets SET sealed_value")
 
 
 def noted(revision: str) -> str:

@@ -209,7 +209,7 @@ def test_every_personal_column_belongs_to_a_request_and_is_shredded_with_it(benc
     with bench.database.write() as connection:
         for column in personal:
             with pytest.raises(Exception, match="has to be sealed"):
-                connection.execute(column.table.update().values({column.name: Private("x")}))
+                connection.execute(column.table.update().values({column.key: Private("x")}))
             connection.execute(text(f"UPDATE {column.table.name} SET {column.name} = 'sealed'"))
     shredded(bench, days=31)
     with bench.database.read() as connection:

@@ -289,7 +289,10 @@ class TestGoingOn:
 
 class TestComparison:
     ALTERATIONS = (
-        ("identities", "UPDATE identities SET value = value || ' ' WHERE id = (SELECT max(id) FROM identities)"),
+        (
+            "identities",
+            "UPDATE identities SET sealed_value = sealed_value || ' ' WHERE id = (SELECT max(id) FROM identities)",
+        ),
         ("requests", "UPDATE requests SET external = '{}' WHERE id = (SELECT min(id) FROM requests)"),
         ("requests", "UPDATE requests SET received_at = received_at + interval '1 microsecond'"),
         ("reports", "DELETE FROM reports WHERE id = (SELECT min(id) FROM reports)"),
@@ -504,7 +507,7 @@ def test_any_row_that_postgresql_can_hold_arrives_as_it_was(
         postgres_server.drop(target_url)
 
 
-COLUMNS = "id, reason, attempt, country, callback_url"
+COLUMNS = "id, reason, attempt, country, sealed_callback_url"
 
 
 def as_sqlite_says(file: Path) -> list[list[Any]]:

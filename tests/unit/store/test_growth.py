@@ -249,7 +249,7 @@ def asked_for_access(bench: Bench, *, result: bool = False) -> None:
         connection.exec_driver_sql(
             "INSERT INTO access_fetches (id, request_id, identity_id, source, account, lytics_table, field, value, "
             "value_hash, state, reason, redacted, tries, due_at, next_at) SELECT id, request_id, identity_id, "
-            "'onetrust', account, lytics_table, field, value, value_hash, 'waiting', '', 0, 0, due_at, next_at "
+            "'onetrust', account, lytics_table, field, sealed_value, value_hash, 'waiting', '', 0, 0, due_at, next_at "
             "FROM targets"
         )
         # A sealed value is bound to its place.

@@ -1,4 +1,8 @@
-"""Data keys, and everything personal sealed with them: in this transaction, so that no store is ever half sealed."""
+"""Data keys, and everything personal sealed with them: in this transaction, so that no store is ever half sealed.
+
+The columns get other names. A process of an earlier version that still runs would take what is sealed for a value: it
+would look it up, find nobody, and report a deletion that never was.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ _INDEXES = (
     ("ix_requests_shredded", ["finished_at", "id"], "shredded_at IS NOT NULL AND purged_at IS NULL"),
 )
 _MOMENTS = ("shredded_at", "purged_at")
+_PERSONAL = (("requests", "callback_url"), ("identities", "value"), ("targets", "value"))
 
 
 def upgrade() -> None:
@@ -32,12 +37,16 @@ def upgrade() -> None:
     for name, columns, where in _INDEXES:
         some = sa.text(where)
         op.create_index(name, "requests", columns, unique=False, sqlite_where=some, postgresql_where=some)
+    for table, name in _PERSONAL:
+        op.alter_column(table, name, new_column_name=f"sealed_{name}")
     if resealing.seal_all(op.get_bind()):
         leftovers.mark(op.get_bind())
 
 
 def downgrade() -> None:
     resealing.open_all(op.get_bind())
+    for table, name in _PERSONAL:
+        op.alter_column(table, f"sealed_{name}", new_column_name=name)
     for name, _, _ in _INDEXES:
         op.drop_index(name, "requests")
     for name in _MOMENTS:
