@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from connector.sandbox.lytics import FakeLytics
 from connector.sandbox.onetrust import FakeOneTrust
 from connector.sandbox.onetrust_credentials import Hmac
 from connector.sandbox.onetrust_outbound import Workflow
+from connector.stops import VARIABLE
 from connector.store import schema
 from connector.store.database import Database
 from connector.store.overview import Overview, overview
@@ -57,6 +59,12 @@ class Town:
 
     def start(self, *arguments: str, more: Sequence[str] = ()) -> AbstractContextManager[Running]:
         return started(connector(*arguments, settings=[*self.settings, *more]), self.folder)
+
+    def worker_dies_at(self, point: str) -> bool:
+        """Run a worker until it ends; say whether it was killed at a named point."""
+        with started(connector("worker", settings=self.settings), self.folder, **{VARIABLE: point}) as victim:
+            until(lambda: victim.popen.poll() is not None, point, victim)
+            return victim.popen.returncode == -signal.SIGKILL
 
     def people(self, number: int) -> list[str]:
         """Make people who are known to Lytics and ask for erasure; return their subtasks."""

@@ -70,13 +70,8 @@ def test_a_worker_killed_at_every_point_in_turn_hands_everything_over_once(town:
     with started(connector("web", settings=town.settings), town.folder) as receiver:
         until(town.is_up, "the receiver is ready", receiver)
         assert {one.status for one in town.onetrust.fire(subtasks, threads=4)} == {202}
-        worker = connector("worker", settings=town.settings)
-        killed = []
-        for point in POINTS:
-            with started(worker, town.folder, **{VARIABLE: point}) as victim:
-                until(lambda victim=victim: victim.popen.poll() is not None, point, victim)
-                killed += [point] * (victim.popen.poll() == -9)
-        with started(worker, town.folder) as running:
+        killed = [point for point in POINTS if town.worker_dies_at(point)]
+        with town.start("worker") as running:
             until(town.all_completed, "everything is reported", running, receiver)
             until(lambda: kept(town) == ([], {"answered"}), "everything is destroyed", running, receiver)
             assert running.terminate() == 0

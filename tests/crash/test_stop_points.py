@@ -1,6 +1,7 @@
 """Real processes on SQLite are killed at every named point; in the end it is as if nothing had been.
 
-What is looked at is what the fakes saw: nobody lost, nobody deleted twice, every request finished exactly once.
+What is looked at is what the fakes saw: nobody lost, nobody deleted twice, every request finished exactly once. And
+what is left as proof: a log without a gap or a fork, and one receipt for each request.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from connector.sandbox.onetrust import FakeOneTrust
 from connector.stops import STOPS, VARIABLE
 from tests.acceptance.test_processes import Town
 from tests.support.processes import connector, started, until
+from tests.support.proven import everything_is_proven, receipts_handed_out
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]
 
@@ -52,6 +54,7 @@ def everything_ended_once(town: Town, number: int) -> None:
     written = [[entry["status"] for entry in town.onetrust.history(one)] for one in town.onetrust.desk.subtasks]
     assert all(len(statuses) == len(set(statuses)) for statuses in written)
     assert town.lytics.profiles == []
+    everything_is_proven(town.store, town.settings, number)
 
 
 @pytest.mark.parametrize("point", RECEIVING)
@@ -70,6 +73,7 @@ def test_a_receiver_killed_there_loses_nothing_that_it_answered(town: Town, poin
         until(town.is_up, "the receiver is ready", running)
         town.onetrust.outbound.replay_dead_letters(threads=4)
         until(town.all_completed, "the rest is reported too", running)
+        until(lambda: receipts_handed_out(town.store) == PEOPLE, "there are receipts", running)
         assert running.terminate() == 0
     everything_ended_once(town, PEOPLE)
     assert town.times_submitted() == {1: PEOPLE}
@@ -84,16 +88,12 @@ def test_a_worker_killed_at_every_point_in_turn_carries_everything_to_its_end(to
     with started(connector("web", settings=town.settings), town.folder) as receiver:
         until(town.is_up, "the receiver is ready", receiver)
         assert {one.status for one in town.onetrust.fire(subtasks, threads=4)} == {202}
-        worker = connector("worker", settings=town.settings)
-        killed = []
-        for point in WORKING:
-            with started(worker, town.folder, **{VARIABLE: point}) as victim:
-                until(lambda victim=victim: victim.popen.poll() is not None, point, victim)
-                killed += [point] * (victim.popen.poll() == -9)
-        with started(worker, town.folder) as running:
+        killed = [point for point in WORKING if town.worker_dies_at(point)]
+        with town.start("worker") as running:
             # Before that it would not hear that it is asked to stop.
             until(lambda: "worker_started" in running.text(), "the last worker works", running)
             until(town.all_completed, "everything is reported", running, receiver)
+            until(lambda: receipts_handed_out(town.store) == PEOPLE, "there are receipts", running, receiver)
             assert running.terminate() == 0
     assert killed == list(WORKING)
     everything_ended_once(town, PEOPLE)

@@ -24,6 +24,7 @@ from tests.acceptance.test_many_workers import Cluster
 from tests.acceptance.test_processes import SIGNATURE
 from tests.crash.test_stop_points import APIS, READING, RECEIVING, everything_ended_once
 from tests.support.processes import Running, connector, free_port, started, until
+from tests.support.proven import receipts_handed_out
 
 pytestmark = [pytest.mark.process, pytest.mark.postgres, pytest.mark.soak]
 
@@ -113,6 +114,7 @@ def test_one_of_two_receivers_is_killed_at_every_point_and_the_other_takes_what_
         assert {one.status for one in again} == {202}
         assert accepted | {one.subtask_id for one in again} == onetrust.desk.subtasks.keys()
         until(cluster.all_completed, "the rest is reported too", worker, survivor)
+        until(lambda: receipts_handed_out(cluster.store) == len(onetrust.desk.subtasks), "there are receipts", worker)
         assert (survivor.terminate(), worker.terminate()) == (0, 0)
     everything_ended_once(cluster, 2 * PEOPLE * len(RECEIVING))
     assert cluster.times_submitted() == {1: 2 * PEOPLE * len(RECEIVING)}
@@ -146,10 +148,11 @@ def test_one_of_two_workers_is_killed_at_every_point_and_the_other_goes_on_for_i
                 until(lambda one=victim: stream.flows_until_dead(one), point, victim, survivor, limit_s=PATIENCE_S)
                 assert victim.popen.returncode == -signal.SIGKILL, victim.text()[-2000:]
         until(cluster.all_completed, "everything is reported", survivor, receiver)
+        number = len(cluster.onetrust.desk.subtasks)
+        until(lambda: receipts_handed_out(cluster.store) == number, "there are receipts", survivor)
         assert jobs_taken_over(cluster) >= len(WORKING)
         assert (survivor.terminate(), receiver.terminate()) == (0, 0)
         assert "person-" not in "".join(one.read_text() for one in cluster.folder.glob("output-*.txt"))
-    number = len(cluster.onetrust.desk.subtasks)
     everything_ended_once(cluster, number)
     times = cluster.times_submitted()
     if api == "identity-delete":

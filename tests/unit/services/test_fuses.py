@@ -22,10 +22,11 @@ from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.store import fuses as store
 from connector.store import guard_tables as g
-from connector.store import submissions, targets
 from connector.store import tables as t
+from connector.store import targets
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
+from tests.support.intents import intend
 from tests.support.site import Bench
 from tests.support.stand_ins import Killed
 
@@ -336,16 +337,7 @@ def test_of_two_workers_at_the_same_moment_only_as_many_slip_through_as_there_is
         """Write the intent of one call, and commit only when the other could have counted too."""
         guard = Guard(bench.site, account, bench.clock.now())
         with bench.database.write() as connection:
-            _, mine = submissions.intend(
-                connection,
-                account="main",
-                deletion_api="identity-delete",
-                lytics_table="user",
-                field="email",
-                members=members,
-                now=guard.now,
-                admit=guard.admit,
-            )
+            mine = intend(connection, members, guard.now, guard.admit)
             with suppress(threading.BrokenBarrierError):
                 # Whoever is alone here, because the other waits for the lock, goes on after a moment.
                 meeting.wait(0.3)

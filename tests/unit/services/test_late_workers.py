@@ -24,6 +24,7 @@ from connector.services.submit import submit
 from connector.states import TargetState
 from connector.store import requests, submissions, targets
 from connector.store import tables as t
+from tests.support.intents import intend
 from tests.support.listings import Lister, asking, listing
 from tests.support.site import Bench
 
@@ -46,18 +47,9 @@ def to_submit(bench: Bench) -> Sequence[Any]:
         return targets.to_submit(connection, "main", bench.clock.now(), 100, looked_up=False)
 
 
-def intend(bench: Bench, members: Sequence[Any]) -> list[Any]:
+def intended(bench: Bench, members: Sequence[Any]) -> list[Any]:
     with bench.database.write() as connection:
-        _, mine = submissions.intend(
-            connection,
-            account="main",
-            deletion_api="identity-delete",
-            lytics_table="user",
-            field="email",
-            members=members,
-            now=bench.clock.now(),
-        )
-    return mine
+        return intend(connection, members, bench.clock.now())
 
 
 class TestIntent:
@@ -67,7 +59,7 @@ class TestIntent:
         read = to_submit(bench)
         bench.deliver("s1", ("loyalty id", "77"), event="e2")
         map_requests(bench.site)
-        assert intend(bench, read) == []
+        assert intended(bench, read) == []
         assert bench.rows(t.submissions) == []
 
     def test_the_intent_says_the_size_of_what_is_really_sent(self, bench: Bench) -> None:
@@ -77,7 +69,7 @@ class TestIntent:
         read = to_submit(bench)
         bench.deliver("s1", ("loyalty id", "77"), event="e2")
         map_requests(bench.site)
-        (mine,) = intend(bench, read)
+        (mine,) = intended(bench, read)
         (row,) = bench.rows(t.submissions)
         assert (row.size, mine.value.reveal()) == (1, "s2@example.com")
 
@@ -86,9 +78,9 @@ class TestIntent:
         bench.deliver("s2")
         map_requests(bench.site)
         read = to_submit(bench)
-        assert len(intend(bench, read[:1])) == 1
-        assert [one.id for one in intend(bench, read)] == [read[1].id]
-        assert intend(bench, read) == []
+        assert len(intended(bench, read[:1])) == 1
+        assert [one.id for one in intended(bench, read)] == [read[1].id]
+        assert intended(bench, read) == []
 
     def test_a_request_that_was_held_meanwhile_is_left_alone(self, bench: Bench) -> None:
         bench.lytics.errors = [Temporary(Code.REMOTE_UNREACHABLE)]
@@ -100,7 +92,7 @@ class TestIntent:
         bench.deliver("s1", ("shoe size", "44"), event="e2")
         map_requests(bench.site)
         assert bench.state() == "held"
-        assert intend(bench, read) == []
+        assert intended(bench, read) == []
 
 
 class TestSubmit:

@@ -19,12 +19,13 @@ from connector.services.approvals import Preview
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.submit import submit
-from connector.store import submissions, targets, vault
+from connector.store import targets, vault
 from connector.store.audit import Decision, latest
 from connector.store.tables import history
 from connector.store.tables import requests as requests_table
 from connector.store.tables import targets as targets_table
 from connector.store.tangle_tables import tangle_releases
+from tests.support.intents import intend
 from tests.support.site import RULES, Bench
 from tests.support.stand_ins import Killed
 
@@ -267,16 +268,7 @@ def test_what_came_between_the_reading_and_the_intent_keeps_its_request_back(gua
         connection.execute(targets_table.insert().values(row | {"known_before": None}))
     guard = guards.Guard(guarded.site, account, guarded.clock.now())
     with guarded.database.write() as connection:
-        _, mine = submissions.intend(
-            connection,
-            account="main",
-            deletion_api="identity-delete",
-            lytics_table="user",
-            field="email",
-            members=chosen,
-            now=guarded.clock.now(),
-            admit=guard.admit,
-        )
+        mine = intend(connection, chosen, guarded.clock.now(), guard.admit)
     assert mine == []
 
 
@@ -415,14 +407,5 @@ def test_a_worker_that_chose_before_another_held_the_request_submits_nothing_of_
     assert len(chosen) == 2
     guard = guards.Guard(guarded.site, guarded.site.accounts["main"], guarded.clock.now())
     with guarded.database.write() as connection:
-        _, mine = submissions.intend(
-            connection,
-            account="main",
-            deletion_api="identity-delete",
-            lytics_table="user",
-            field="loyalty_id",
-            members=[one for one in chosen if one.field == "loyalty_id"],
-            now=guarded.clock.now(),
-            admit=guard.admit,
-        )
-    assert mine == []
+        of_card = [one for one in chosen if one.field == "loyalty_id"]
+        assert intend(connection, of_card, guarded.clock.now(), guard.admit, field="loyalty_id") == []
