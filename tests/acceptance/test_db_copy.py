@@ -124,7 +124,7 @@ def test_a_receiver_has_to_be_stopped_and_the_end_says_what_is_left_to_do(
     assert done.returncode == 0, done.stderr
     assert 'Set url = "env:TARGET_URL"' in done.stdout
     assert f"{tmp_path / 'store.db'} takes nothing any more" in done.stdout
-    assert "personal values" in done.stdout
+    assert "sealed values" in done.stdout
     assert "@example.com" not in done.stdout + done.stderr
 
     for command in ("worker", "run"):
