@@ -19,6 +19,7 @@ from connector.config.checks import key_addresses, media_types, token_clients, v
 from connector.config.models import SourceSettings
 from connector.crypto.keyring import Keyring
 from connector.crypto.pseudonym import Pseudonymiser
+from connector.crypto.share import ShareKey
 from connector.dialect.reply import Replies
 from connector.engine.schedule import MAP, READ_BACK
 from connector.errors import Misconfigured, Temporary
@@ -28,6 +29,7 @@ from connector.mapping.rules import RuleSet, compile_rules
 from connector.observe.log import configure
 from connector.outbound import Client
 from connector.outbound.guarded import Guarded
+from connector.policy.retention import MONTH
 from connector.policy.retry import RetryPolicy
 from connector.ports import Documents, Log, Source
 from connector.private import Private
@@ -38,6 +40,7 @@ from connector.services.proofs import Proofs
 from connector.services.rules import Scope
 from connector.services.site import Budgets, Site, SourceWork, wake_nobody
 from connector.services.tokens import Holder
+from connector.services.watch_rules import Suppression
 from connector.sources.onetrust.parse import OneTrustSource
 from connector.sources.registry import PLATFORMS
 from connector.stops import stopper
@@ -111,9 +114,17 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         lease=lease,
         reached=stopper(os.environ),
         proofs=proofs_of(config),
+        suppression=suppression_of(config),
         confirm=partial(_confirm, http),
         wake=wake_nobody if database.is_sqlite else _waking(sources),
     )
+
+
+def suppression_of(config: Config) -> Suppression:
+    """Return how long entries of the suppression list stay, and for whom they are hashed."""
+    of = config.suppression
+    share = ShareKey(of.share_key) if of.share_key is not None else None
+    return Suppression(of.keep_months * MONTH if of.keep_months else None, share)
 
 
 def proofs_of(config: Config) -> Proofs:
@@ -212,6 +223,7 @@ def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Do
         extras=_extras(settings, onetrust),
         fuse=fuse_policy(settings.fuse),
         approval=approval_of(settings),
+        watch=config.suppression.rule(settings.watch),
     )
 
 
