@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
@@ -17,7 +18,7 @@ _Days = Annotated[float, Field(gt=0, le=_LONGEST_DAYS)]
 
 
 def _growing(days: tuple[float, ...]) -> tuple[float, ...]:
-    if any(later <= earlier for earlier, later in zip(days, days[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(days)):
         raise ValueError("expected days since the deletion, each later than the one before")
     return days
 
@@ -28,7 +29,7 @@ class SuppressionSettings(Section):
     keep_months: int = Field(
         24,
         ge=0,
-        description="Months after a deletion until its entry ends; 0 for never. An entry is a keyed hash and names nobody.",
+        description="Months after a deletion until its entry ends; 0 for never. An entry is a keyed hash.",
     )
     share_key: KeyRef | None = Field(
         None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from connector.services.remember import rule_for, times
@@ -15,6 +15,8 @@ from connector.store.columns import AnyRow, Connection
 
 # Rows in one transaction: a delivery that comes in meanwhile waits for no longer than that takes.
 _AT_ONCE: Final = 100
+# A deletion takes hours.
+_LOOK_AGAIN: Final = timedelta(minutes=1)
 
 
 def forget(site: Site) -> bool:
@@ -25,12 +27,15 @@ def forget(site: Site) -> bool:
 
 def _resolve(site: Site) -> bool:
     """Write down what became of those who were deleted again, and watch over them anew."""
-    with site.database.read() as connection:
-        if not returns.ended(connection, 1):
-            return False
     now = site.clock.now()
+    with site.database.read() as connection:
+        if not returns.to_resolve(connection, now, 1):
+            return False
     with site.database.write() as connection:
-        found = returns.ended(connection, _AT_ONCE)
+        looked_at = returns.to_resolve(connection, now, _AT_ONCE)
+        found = [one for one in looked_at if one.is_gone or one.over_at is not None]
+        waiting = [one.id for one in looked_at if one not in found]
+        returns.look_again(connection, waiting, now + _LOOK_AGAIN)
         originals = follow_ons.lock_originals(connection, {one.request_id for one in found})
         there = {row.id: row for row in watched.lock(connection, {one.suppression_id for one in found})}
         left = returns.left(connection, found)
@@ -47,12 +52,12 @@ def _resolve(site: Site) -> bool:
     for (request_id, follow_on_id, state), those in by_follow_on.items():
         log = site.log.info if state is ReturnState.DELETED else site.log.error
         log("return_ended", request_id=request_id, follow_on_id=follow_on_id, state=state, count=len(those))
-    return len(found) == _AT_ONCE
+    return len(looked_at) == _AT_ONCE
 
 
 def _why(row: AnyRow, left: TargetState | None) -> str:
     """Say why somebody was not deleted again: how the follow-on left them, or ended itself."""
-    if row.ended_as is None:
+    if row.is_gone:
         return "record_gone"
     return str(row.ended_for or left or row.ended_as)
 

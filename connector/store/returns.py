@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from connector.ids import new_id
 from connector.states import ReturnState, TargetState
@@ -35,16 +35,28 @@ def add(
             found_at=now,
             follow_on_id=follow_on_id,
             ended_at=now if alarmed else None,
+            look_at=now,
         )
     )
 
 
-def ended(connection: Connection, limit: int) -> Sequence[AnyRow]:
-    """Return returns whose follow-on is over, or whose record is gone; with its state and reason."""
+def to_resolve(connection: Connection, now: datetime, limit: int) -> Sequence[AnyRow]:
+    """Return deletions of who came back that are to be looked at by now, with how and when each ended, if it did."""
     joined = returns.outerjoin(requests, requests.c.id == returns.c.follow_on_id)
-    over = requests.c.id.is_(None) | requests.c.finished_at.is_not(None)
-    asked = select(returns, requests.c.state.label("ended_as"), requests.c.reason.label("ended_for"))
-    return connection.execute(asked.select_from(joined).where(_PENDING, over).order_by(returns.c.id).limit(limit)).all()
+    ended = (
+        requests.c.id.is_(None).label("is_gone"),
+        requests.c.finished_at.label("over_at"),
+        requests.c.state.label("ended_as"),
+        requests.c.reason.label("ended_for"),
+    )
+    asked = select(returns, *ended).select_from(joined).where(_PENDING, returns.c.look_at <= now)
+    return connection.execute(asked.order_by(returns.c.look_at, returns.c.id).limit(limit)).all()
+
+
+def look_again(connection: Connection, ids: Sequence[str], look_at: datetime) -> None:
+    """Set when deletions that are not over are looked at again."""
+    for part in parts(ids):
+        connection.execute(update(returns).where(returns.c.id.in_(part)).values(look_at=look_at))
 
 
 def left(connection: Connection, found: Sequence[AnyRow]) -> dict[str, TargetState]:

@@ -79,9 +79,11 @@ returns = Table(
     # The request that deletes it again.
     Column("follow_on_id", ID),
     Column("ended_at", UtcDateTime),
+    # When it is looked at whether that request is over.
+    Column("look_at", UtcDateTime, nullable=False),
     Index("ix_returns_request_id", "request_id", "id"),
     Index("ix_returns_suppression_id", "suppression_id", "id"),
-    Index("ix_returns_pending", "id", sqlite_where=text(_PENDING), postgresql_where=text(_PENDING)),
+    Index("ix_returns_pending", "look_at", "id", sqlite_where=text(_PENDING), postgresql_where=text(_PENDING)),
 )
 
 # Requests of our own, which delete again what came back; no source is told of them.

@@ -47,7 +47,7 @@ from connector.stops import stopper
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.jobs import Wake
-from connector.web import api, published, tokens
+from connector.web import api, published, suppression, tokens
 from connector.web.api import ApiClient
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work, approval_of, fuse_policy
@@ -181,6 +181,7 @@ def web_app(config: Config, site: Site) -> Flask:
     tokens.install(app, site, clients, config.server.max_token_requests_per_minute)
     callers = [ApiClient(name, one.secrets, frozenset[str](one.scopes)) for name, one in config.api.clients.items()]
     api.install(app, site, callers, config.api.max_requests_per_minute)
+    suppression.install(app, site, callers, config.api.max_requests_per_minute)
     return app
 
 

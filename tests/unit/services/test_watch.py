@@ -9,18 +9,27 @@ from typing import Any
 import pytest
 
 from connector.codes import Code
-from connector.errors import RateLimited, Temporary
+from connector.crypto.keyring import Keyring
+from connector.errors import Misconfigured, RateLimited, Temporary
+from connector.mapping.rules import compile_rules
 from connector.policy.fuse import FusePolicy
+from connector.policy.retention import Retention
 from connector.policy.tangle import TangleRule
 from connector.policy.watching import DEFAULT_LOOKS, Reaction, WatchRule
-from connector.private import Private
-from connector.services import holds
+from connector.private import Private, Secret
+from connector.services import dead_letters, holds, rewrap, watch
+from connector.services.dead_letters import Known
 from connector.services.rules import LookUp
 from connector.services.watch_rules import Suppression
+from connector.store import data_keys, suppressions, watched
+from connector.store import dead_letters as letters
 from connector.store import tables as t
 from connector.store import watch_tables as w
 from connector.store.audit import Decision
-from tests.support.site import Bench
+from connector.store.database import Database
+from tests.support.sealing import SEALING
+from tests.support.site import RULES, Bench
+from tests.support.stand_ins import Killed
 
 ALARM = WatchRule(Reaction.ALARM)
 DELETE = WatchRule(Reaction.DELETE)
@@ -266,9 +275,6 @@ def test_a_tangled_profile_is_held_and_stays_so_under_other_rules(bench: Bench) 
     bench.pass_time(days=1, hours=1)
     bench.run_to_end(3)
     assert (follow_on(bench).state, follow_on(bench).reason) == ("held", "tangled_profile")
-    from connector.mapping.rules import compile_rules
-    from tests.support.site import RULES
-
     bench.with_rules(compile_rules(RULES.rules, ignore_kinds=("first name", "shoe size")))
     bench.run_to_end(3)
     assert (follow_on(bench).state, follow_on(bench).reason) == ("held", "tangled_profile")
@@ -342,8 +348,6 @@ def test_whatever_is_not_watched_any_more_loses_its_value_at_once(bench: Bench, 
 
 
 def test_it_outlives_the_values_of_its_request_and_their_record(bench: Bench) -> None:
-    from connector.policy.retention import Retention
-
     watching(bench, DELETE)
     retention = Retention(fulfilled=timedelta(days=1), records=timedelta(days=10))
     bench.site = replace(bench.site, retention=retention)
@@ -393,3 +397,109 @@ def test_the_log_names_nobody(bench: Bench) -> None:
     bench.run_to_end(8)
     assert {"deletion_repeated", "return_ended"} <= set(bench.log.actions)
     assert "s1@" not in repr(bench.log.records)
+
+
+def dies_at(bench: Bench, point: str, **after: float) -> None:
+    """Let time pass until the process is killed at a point, and another one take over."""
+
+    def reached(name: str) -> None:
+        if name == point:
+            raise Killed
+
+    bench.site = replace(bench.site, reached=reached)
+    with pytest.raises(Killed):
+        bench.pass_time(**after)
+    bench.site = replace(bench.site, reached=lambda _: None)
+    bench.starts_again()
+
+
+@pytest.mark.parametrize("point", ["seen", "watched"])
+def test_killed_after_the_look_or_after_what_follows_is_written_nobody_is_lost_or_deleted_twice(
+    bench: Bench, point: str
+) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.knows("s1@example.com")
+    dies_at(bench, point, days=1, hours=1)
+    assert len(bench.rows(w.returns)) == (point == "watched")
+    bench.run_to_end(8)
+    assert bench.lytics.submitted() == {"s1@example.com": 2}
+    assert [one.state for one in bench.rows(w.returns)] == ["deleted"]
+
+
+def test_killed_between_the_end_of_a_request_and_its_entry_there_is_neither(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching(bench, ALARM)
+    bench.knows("s1@example.com")
+    bench.deliver("s1")
+    with monkeypatch.context() as patched:
+        patched.setattr(suppressions, "put", _killed)
+        with pytest.raises(Killed):
+            bench.run_to_end()
+    bench.starts_again()
+    assert bench.state() == "working"
+    assert bench.rows(w.suppressions) == []
+    bench.run_to_end()
+    assert bench.state() == "completed"
+    assert len(bench.rows(w.suppressions)) == len(watches(bench)) == 1
+
+
+def _killed(*_arguments: object) -> None:
+    raise Killed
+
+
+def test_two_workers_that_look_at_the_same_time_react_once(bench: Bench) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.knows("s1@example.com")
+    bench.clock.advance(days=1, hours=1)
+    once = []
+
+    def reached(name: str) -> None:
+        # The other one looks, and writes down what it saw, before this one does.
+        if name == "seen" and not once:
+            once.append(name)
+            watch.watch(bench.site)
+
+    bench.site = replace(bench.site, reached=reached)
+    watch.watch(bench.site)
+    assert once
+    assert len(bench.rows(w.returns)) == 1
+    assert len([one for one in bench.rows(t.requests) if one.request_key.startswith("follow-on:")]) == 1
+
+
+def test_a_follow_on_that_failed_is_taken_up_again_by_an_operator_without_asking_the_source(
+    queue_bench: Bench,
+) -> None:
+    bench = queue_bench
+    watching(bench, DELETE)
+    gone(bench)
+    bench.knows("s1@example.com")
+    bench.pass_time(days=1, hours=1)
+    bench.run_to_end(12, seconds=700)
+    assert follow_on(bench).state == "failed"
+    with bench.database.read() as connection:
+        (letter,) = letters.find(connection, follow_on(bench).id)
+    known = Known({"onetrust": "main"}, ["main"], asked=["onetrust"])
+    assert dead_letters.replay(bench.database, letter, "a reason", bench.clock.now(), known) == ""
+    bench.lytics.ids_by_value.clear()
+    bench.run_to_end(8)
+    assert follow_on(bench).state == "completed"
+    assert bench.lytics.people == set()
+
+
+def test_its_key_is_brought_under_another_sealing_key_like_all_others(bench: Bench) -> None:
+    watching(bench, ALARM)
+    gone(bench)
+    other = Keyring([Secret("another-sealing-key-of-good-length-000", "test:other"), SEALING])
+    with Database(bench.store_url, pool_size=2, keyring=other) as database:
+        assert rewrap.rewrap_all(database, lambda _done, _total: None) == 2
+        with database.read() as connection:
+            (row,) = connection.execute(w.watched.select()).all()
+            assert row.kek_id == other.current.id
+            assert watched.opened(connection, row).reveal() == "s1@example.com"
+            assert data_keys.count(connection, other.current.id) == 2
+            assert list(data_keys.kek_ids(connection)) == [other.current.id]
+    with pytest.raises(Misconfigured):
+        data_keys.require_known(bench.database)

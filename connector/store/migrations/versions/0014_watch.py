@@ -94,6 +94,7 @@ def _returns() -> None:
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("follow_on_id", sa.String(32), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["suppression_id"], ["suppressions.id"], name="fk_returns_suppression_id"),
         sa.PrimaryKeyConstraint("id", name="pk_returns"),
     )
@@ -101,5 +102,5 @@ def _returns() -> None:
     op.create_index("ix_returns_suppression_id", "returns", ["suppression_id", "id"], unique=False)
     pending = sa.text("state = 'pending'")
     op.create_index(
-        "ix_returns_pending", "returns", ["id"], unique=False, sqlite_where=pending, postgresql_where=pending
+        "ix_returns_pending", "returns", ["look_at", "id"], unique=False, sqlite_where=pending, postgresql_where=pending
     )
