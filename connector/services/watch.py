@@ -181,8 +181,21 @@ def _delete_again(
 
 
 def _say(site: Site, account: AccountWork, told: Told) -> None:
-    said = {"request_id": told.request_id, "source": told.source, "account": account.name, "count": told.count}
     if told.follow_on_id:
-        site.log.warning("deletion_repeated", follow_on_id=told.follow_on_id, **said)
-    else:
-        site.log.error("profile_returned", reason=told.reason, **said)
+        site.log.warning(
+            "deletion_repeated",
+            request_id=told.request_id,
+            follow_on_id=told.follow_on_id,
+            source=told.source,
+            account=account.name,
+            count=told.count,
+        )
+        return
+    site.log.error(
+        "profile_returned",
+        request_id=told.request_id,
+        source=told.source,
+        account=account.name,
+        count=told.count,
+        reason=told.reason,
+    )

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import update
 
 from connector.policy import bloom
-from connector.policy.watching import WatchRule
+from connector.policy.watching import Reaction, WatchRule
 from connector.store import guard_tables as g
 from connector.store import watch_tables as w
 from tests.support.site import Bench
@@ -130,3 +130,16 @@ def test_end_says_who_is_not_on_the_list(bench: Bench, run: Run, types: Type) ->
     assert run("suppression", "end", "--id", "f" * 32, *WHY).status == 1
     assert run("suppression", "end", "--id", "f" * 32, "--former-key", *WHY).status == 2
     assert len(bench.rows(w.suppressions)) == 1
+
+
+def test_status_counts_who_is_there_again_and_show_says_what_a_follow_on_is_for(bench: Bench, run: Run) -> None:
+    bench.knows("canary-1@example.com")
+    bench.pass_time(days=1, hours=1)
+    assert "1 deleted values are in Lytics again" in run("status").out
+    again = WatchRule(Reaction.DELETE)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=again)})
+    bench.pass_time(days=7)
+    (ours,) = bench.rows(w.follow_ons)
+    shown = run("show", ours.request_id)
+    assert f"deletes again what came back of request {ours.follows}" in shown.out
+    assert "canary" not in shown.out
