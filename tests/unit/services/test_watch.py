@@ -135,7 +135,10 @@ def test_it_is_deleted_again_and_the_request_stays_as_it_ended(bench: Bench) -> 
     assert (now.state, now.attempt, now.finished_at) == ("completed", 1, ended.finished_at)
     assert reasons(bench)[-1] == f"deleted_again: {ours.id}"
     assert [(one.state, one.follow_on_id) for one in bench.rows(w.returns)] == [("deleted", ours.id)]
-    assert [one.state for one in watches(bench)] == ["watching"]
+    (watched_row,) = watches(bench)
+    (entry,) = bench.rows(w.suppressions)
+    assert (watched_row.state, watched_row.again) == ("watching", 1)
+    assert {watched_row.request_id, entry.request_id} == {ended.id}
 
 
 def test_its_source_is_told_nothing_of_it(bench: Bench) -> None:
@@ -279,6 +282,8 @@ def test_a_tangled_profile_is_held_and_stays_so_under_other_rules(bench: Bench) 
     bench.run_to_end(3)
     assert (follow_on(bench).state, follow_on(bench).reason) == ("held", "tangled_profile")
     assert follow_on(bench).mapping_digest == bench.source.rules.digest
+    # It was never let go meanwhile.
+    assert [one.state for one in bench.dossier(follow_on(bench).id).history] == ["queued", "held"]
     assert bench.lytics.submitted() == {"s1@example.com": 1}
 
 
@@ -487,6 +492,7 @@ def test_a_follow_on_that_failed_is_taken_up_again_by_an_operator_without_asking
     bench.run_to_end(8)
     assert follow_on(bench).state == "completed"
     assert bench.lytics.people == set()
+    assert "unconfirmed" not in [one.state for one in bench.dossier(follow_on(bench).id).history]
 
 
 def test_its_key_is_brought_under_another_sealing_key_like_all_others(bench: Bench) -> None:
@@ -503,3 +509,42 @@ def test_its_key_is_brought_under_another_sealing_key_like_all_others(bench: Ben
             assert list(data_keys.kek_ids(connection)) == [other.current.id]
     with pytest.raises(Misconfigured):
         data_keys.require_known(bench.database)
+
+
+def test_a_look_that_is_older_than_what_was_done_meanwhile_says_nothing(bench: Bench) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.knows("s1@example.com")
+    bench.clock.advance(days=1, hours=1)
+    once = []
+
+    def reached(name: str) -> None:
+        if name == "seen" and not once:
+            once.append(name)
+            bench.run_to_end(8)
+
+    bench.site = replace(bench.site, reached=reached)
+    watch.watch(bench.site)
+    assert [one.state for one in bench.rows(w.returns)] == ["deleted"]
+    assert [one.state for one in watches(bench)] == ["watching"]
+
+
+def test_another_deletion_meanwhile_leaves_the_one_that_is_under_way_its_end(bench: Bench) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.knows("s1@example.com")
+    bench.with_account(observes=True)
+    bench.pass_time(days=1, hours=1)
+    held = t.requests.c.id == follow_on(bench).id
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().where(held).values(state="held", reason="tangled_profile"))
+    bench.with_account(observes=False)
+    bench.deliver("s2", ("email", "s1@example.com"))
+    bench.run_to_end(8)
+    assert bench.state("s2") == "completed"
+    assert [one.state for one in watches(bench)] == ["deleting"]
+    with bench.database.write() as connection:
+        connection.execute(t.requests.update().where(held).values(state="queued", reason=""))
+    bench.run_to_end(8)
+    assert [one.state for one in watches(bench)] == ["watching"]
+    assert [one.state for one in bench.rows(w.returns)] == ["deleted"]
