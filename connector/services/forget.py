@@ -67,8 +67,9 @@ def _watch_on(site: Site, connection: Connection, row: AnyRow | None, now: datet
         return
     rule = rule_for(site, row.source, row.account)
     if rule is None:
-        watched.end(connection, [row.id])
-    elif gone:
+        # Not watched any more: it is about to end.
+        return
+    if gone:
         watched.begin_anew(connection, row, now, **times(rule, now))
     else:
         next_at = rule.next_look(row.began_at, now) or row.ends_at

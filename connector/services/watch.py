@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,7 +22,7 @@ from connector.services.remember import rule_for
 from connector.services.remote import HALTING, call_each
 from connector.services.site import AccountWork, Site
 from connector.states import WatchState
-from connector.store import follow_ons, returns, watched
+from connector.store import follow_ons, leftovers, returns, watched
 from connector.store.columns import AnyRow, Connection
 
 # Why nothing is deleted: it is only to be said, or the source deletes again, but not without end.
@@ -55,6 +55,14 @@ class Told:
     reason: str = ""
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What one run did: what is to be said, and how many were looked for a last time."""
+
+    told: list[Told] = field(default_factory=list)
+    ended: int = 0
+
+
 def watch(site: Site) -> bool:
     """Look for those who are due; say whether there may be more."""
     more = [_watch_account(site, account) for account in site.active_accounts()]
@@ -83,17 +91,22 @@ def _watch_account(site: Site, account: AccountWork) -> bool:
         else:
             seen += [Seen(row, target, answer) for row in by_target[target]]
     with site.database.write() as connection:
-        told = _write_down(site, connection, account, {one.watch.id: one for one in seen}, site.clock.now())
+        done = _write_down(site, connection, account, {one.watch.id: one for one in seen}, site.clock.now())
     site.reached("watched")
-    for one in told:
+    for one in done.told:
         _say(site, account, one)
+    if done.ended:
+        # What was deleted is overwritten in the file; what the log still has of it goes here.
+        leftovers.truncate_log(site.database)
+        site.log.info("watches_ended", account=account.name, count=done.ended)
     return len(rows) == limit and site.may_ask(account)
 
 
 def _write_down(
     site: Site, connection: Connection, account: AccountWork, seen: Mapping[str, Seen], now: datetime
-) -> list[Told]:
+) -> Outcome:
     """Write down what was seen, and what follows from it."""
+    done = Outcome()
     originals = follow_ons.lock_originals(connection, {one.watch.request_id for one in seen.values()})
     rows = [row for row in watched.lock(connection, seen) if _is_same(row, seen[row.id].watch)]
     there = {row.id for row in rows if seen[row.id].answer is Presence.PRESENT}
@@ -104,16 +117,15 @@ def _write_down(
         if rule is None:
             continue
         if row.id not in there:
-            _not_there(connection, row, seen[row.id].answer, rule, now)
+            _not_there(connection, row, seen[row.id].answer, rule, now, done)
         elif seen[row.id].watch.value_hash in under_way:
             # A request deletes it already; if it succeeds, the watch begins anew.
             watched.look_again(connection, row.id, now + _A_DAY)
         else:
             came_back[row.request_id, row.source].append(row)
-    told: list[Told] = []
     for (request_id, _), those in came_back.items():
-        told += _react(site, connection, originals.get(request_id), [(row, seen[row.id]) for row in those], now)
-    return told
+        _react(site, connection, originals.get(request_id), [(row, seen[row.id]) for row in those], now, done)
+    return done
 
 
 def _is_same(row: AnyRow, read: AnyRow) -> bool:
@@ -121,27 +133,37 @@ def _is_same(row: AnyRow, read: AnyRow) -> bool:
 
 
 def _not_there(
-    connection: Connection, row: AnyRow, answer: Presence | ConnectorError, rule: WatchRule, now: datetime
+    connection: Connection,
+    row: AnyRow,
+    answer: Presence | ConnectorError,
+    rule: WatchRule,
+    now: datetime,
+    done: Outcome,
 ) -> None:
     if answer is not Presence.ABSENT:
         watched.look_again(connection, row.id, try_again(row.failures, now), row.failures + 1)
         return
     watched.change(connection, row, WatchState.WATCHING)
-    _go_on(connection, row, rule, now)
+    _go_on(connection, row, rule, now, done)
 
 
-def _go_on(connection: Connection, row: AnyRow, rule: WatchRule, now: datetime) -> None:
+def _go_on(connection: Connection, row: AnyRow, rule: WatchRule, now: datetime, done: Outcome) -> None:
     """Set when somebody is looked for next; if that was the last time, their value goes."""
     next_at = rule.next_look(row.began_at, now)
     if next_at is None:
-        watched.end(connection, [row.id])
+        done.ended += watched.end(connection, [row.id])
     else:
         watched.look_again(connection, row.id, next_at)
 
 
 def _react(
-    site: Site, connection: Connection, original: AnyRow | None, found: Sequence[tuple[AnyRow, Seen]], now: datetime
-) -> list[Told]:
+    site: Site,
+    connection: Connection,
+    original: AnyRow | None,
+    found: Sequence[tuple[AnyRow, Seen]],
+    now: datetime,
+    done: Outcome,
+) -> None:
     """Do what is settled for those of one request who came back.
 
     Args:
@@ -152,7 +174,8 @@ def _react(
     assert rule is not None
     deleted = [pair for pair in found if rule.reacts(pair[0].again) is Reaction.DELETE]
     alarmed = [row for row, _ in found if rule.reacts(row.again) is Reaction.ALARM]
-    told = _delete_again(site, connection, original, deleted, now) if deleted else []
+    if deleted:
+        done.told.append(_delete_again(site, connection, original, deleted, now))
     # Once for each return, however often they are still there.
     new = [row for row in alarmed if row.state is not WatchState.RETURNED]
     reason = TOO_OFTEN if rule.reaction is Reaction.DELETE else ALARM
@@ -160,16 +183,15 @@ def _react(
         returns.add(connection, row, now, reason=reason)
         watched.change(connection, row, WatchState.RETURNED)
     for row in alarmed:
-        _go_on(connection, row, rule, now)
+        _go_on(connection, row, rule, now, done)
     if new:
         follow_ons.tell(connection, original, f"profile_returned: {reason}", now, owe=True)
-        told.append(Told(first.request_id, first.source, len(new), reason=reason))
-    return told
+        done.told.append(Told(first.request_id, first.source, len(new), reason=reason))
 
 
 def _delete_again(
     site: Site, connection: Connection, original: AnyRow | None, found: Sequence[tuple[AnyRow, Seen]], now: datetime
-) -> list[Told]:
+) -> Told:
     row = found[0][0]
     pairs = [(one.target, one.watch.value_hash) for _, one in found]
     follow_on_id = follow_on.begin(site, connection, row, pairs, now)
@@ -177,7 +199,7 @@ def _delete_again(
         returns.add(connection, one, now, follow_on_id=follow_on_id)
         watched.change(connection, one, WatchState.DELETING, again=one.again + 1)
     follow_ons.tell(connection, original, f"profile_returned: {follow_on_id}", now, owe=False)
-    return [Told(row.request_id, row.source, len(found), follow_on_id)]
+    return Told(row.request_id, row.source, len(found), follow_on_id)
 
 
 def _say(site: Site, account: AccountWork, told: Told) -> None:

@@ -14,10 +14,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from connector.crypto.pseudonym import Pseudonymiser
+from connector.crypto.share import ShareKey
 from connector.policy import bloom
 from connector.policy.watching import Reaction, WatchRule
+from connector.private import Secret
+from connector.services.watch_rules import Suppression
 from connector.store import guard_tables as g
 from connector.store import watch_tables as w
+from tests.acceptance.journey import ROOT
 from tests.support.site import Bench
 from tests.unit.cli.conftest import Ended, Run
 
@@ -29,10 +34,6 @@ Type = Callable[[str | bytes], None]
 @pytest.fixture
 def bench(store_url: str) -> Iterator[Bench]:
     """One person was deleted and is watched. The key is that of the configuration which we ship."""
-    from connector.crypto.pseudonym import Pseudonymiser
-    from connector.private import Secret
-    from tests.acceptance.journey import ROOT
-
     made = Bench(store_url)
     key = (ROOT / "config/sandbox/pseudonym.secret").read_text().strip()
     made.site = replace(
@@ -83,6 +84,17 @@ def test_export_writes_a_filter_and_says_what_is_not_in_it(bench: Bench, run: Ru
     head, made = bloom.decode(output.read_bytes())
     assert (head["account"], made.entries) == ("main", 0)
     assert run("suppression", "export", "--output", str(output)).status == 2
+
+
+def test_export_holds_who_was_deleted_since_there_was_a_key(bench: Bench, run: Run, tmp_path: Path) -> None:
+    key = Secret("s" * 40, "test:share")
+    (tmp_path / "share.key").write_text(key.reveal())
+    bench.site = replace(bench.site, suppression=Suppression(share=ShareKey(key)))
+    bench.deliver("s2", ("email", "canary-2@example.com"))
+    bench.run_to_end()
+    output, share = tmp_path / "filter", f'suppression.share_key="file:{tmp_path / "share.key"}"'
+    done = said(run("suppression", "export", "--output", str(output), "--json", settings=(share,)))
+    assert done == {"bytes": output.stat().st_size, "entries": 1, "left_out": 1}
 
 
 def test_list_shows_the_entries_and_who_is_there_again(bench: Bench, run: Run) -> None:

@@ -17,7 +17,7 @@ from connector.policy.retention import Retention
 from connector.policy.tangle import TangleRule
 from connector.policy.watching import DEFAULT_LOOKS, Reaction, WatchRule
 from connector.private import Private, Secret
-from connector.services import dead_letters, holds, rewrap, watch
+from connector.services import dead_letters, holds, rewrap, tangles, watch
 from connector.services.dead_letters import Known
 from connector.services.rules import LookUp
 from connector.services.watch_rules import Suppression
@@ -27,6 +27,7 @@ from connector.store import tables as t
 from connector.store import watch_tables as w
 from connector.store.audit import Decision
 from connector.store.database import Database
+from connector.store.seal_tables import data_keys as keys_table
 from tests.support.sealing import SEALING
 from tests.support.site import RULES, Bench
 from tests.support.stand_ins import Killed
@@ -547,4 +548,67 @@ def test_another_deletion_meanwhile_leaves_the_one_that_is_under_way_its_end(ben
         connection.execute(t.requests.update().where(held).values(state="queued", reason=""))
     bench.run_to_end(8)
     assert [one.state for one in watches(bench)] == ["watching"]
+    assert [one.state for one in bench.rows(w.returns)] == ["deleted"]
+
+
+def test_switched_off_while_somebody_is_deleted_again_their_value_goes_at_once_and_the_end_is_told(
+    bench: Bench,
+) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.lytics.finish_at_once = False
+    bench.knows("s1@example.com")
+    bench.pass_time(days=1, hours=1)
+    watching(bench, None)
+    bench.pass_time(seconds=61)
+    assert watches(bench) == []
+    assert [one.state for one in bench.rows(w.returns)] == ["pending"]
+    bench.lytics.finish("op-2")
+    bench.run_to_end(8)
+    assert reasons(bench)[-1] == f"deleted_again: {follow_on(bench).id}"
+
+
+def test_one_whose_record_is_gone_is_not_called_deleted(bench: Bench) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.with_account(observes=True)
+    bench.knows("s1@example.com")
+    bench.pass_time(days=1, hours=1)
+    ours = follow_on(bench).id
+    with bench.database.write() as connection:
+        for table in (w.follow_ons, t.history, t.targets, t.identities, keys_table):
+            connection.execute(table.delete().where(table.c.request_id == ours))
+        connection.execute(t.requests.delete().where(t.requests.c.id == ours))
+    bench.pass_time(seconds=61)
+    assert [(one.state, one.reason) for one in bench.rows(w.returns)] == [("not_deleted", "record_gone")]
+    assert [one.state for one in watches(bench)] == ["returned"]
+
+
+def test_a_hold_on_somebody_whose_follow_on_waits_for_a_person_refuses_it_when_it_is_looked_at(bench: Bench) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.with_account(tangle=TangleRule(0))
+    bench.knows("s1@example.com")
+    bench.lytics.others["s1@example.com"] = [("email", "other@example.com")]
+    bench.pass_time(days=1, hours=1)
+    bench.run_to_end(3)
+    assert follow_on(bench).state == "held"
+    holds.add(bench.site, [Private("s1@example.com")], Decision("operator", "a reason", bench.clock.now()))
+    bench.with_rules(compile_rules(RULES.rules, ignore_kinds=("first name", "shoe size")))
+    bench.run_to_end(3)
+    assert (follow_on(bench).state, follow_on(bench).reason) == ("rejected", "legal_hold")
+    assert [(one.state, one.reason) for one in bench.rows(w.returns)] == [("not_deleted", "legal_hold")]
+
+
+def test_an_operator_lets_a_tangled_one_go_like_any_other(bench: Bench) -> None:
+    watching(bench, DELETE)
+    gone(bench)
+    bench.with_account(tangle=TangleRule(0))
+    bench.knows("s1@example.com")
+    bench.lytics.others["s1@example.com"] = [("email", "other@example.com")]
+    bench.pass_time(days=1, hours=1)
+    bench.run_to_end(3)
+    decision = Decision("operator", "a reason", bench.clock.now())
+    assert tangles.release(bench.site, follow_on(bench).id, decision) == ""
+    bench.run_to_end(8)
     assert [one.state for one in bench.rows(w.returns)] == ["deleted"]
