@@ -16,7 +16,7 @@ from connector.store.seal_tables import data_keys
 from connector.store.watch_tables import watched
 
 #: Where data keys are: each table with the column that says what a key is bound to.
-HOLDERS: Final = ((data_keys, data_keys.c.request_id), (watched, watched.c.id))
+HOLDERS: Final = ((watched, watched.c.id), (data_keys, data_keys.c.request_id))
 
 
 def kek_ids(connection: Connection) -> Iterator[str]:
@@ -56,6 +56,8 @@ def rewrap(connection: Connection, ring: Keyring, limit: int) -> int:
     """
     done = 0
     for table, owner in HOLDERS:
+        if done == limit:
+            break
         rows = _not_under(connection, table, owner, ring.current.id, limit - done)
         changed = []
         for row in rows:
