@@ -39,7 +39,7 @@ MIDDLES = {
     "0010": "CREATE TABLE tangle_releases",
     "0011": "CREATE TABLE receipts",
     "0012": "CREATE INDEX ix_requests_readable",
-    "0014": "CREATE TABLE watched",
+    "0013": "CREATE TABLE watched",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {
