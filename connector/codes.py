@@ -53,6 +53,7 @@ class Code(StrEnum):
     API_SCOPE_MISSING = "api_scope_missing"
     PREVIEW_CHANGED = "preview_changed"
     TOO_MANY_API_CALLS = "too_many_api_calls"
+    SUPPRESSION_ILLEGIBLE = "suppression_illegible"
     # store and process
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_BUSY = "store_busy"

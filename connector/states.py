@@ -87,6 +87,20 @@ class ReportState(StrEnum):
     DROPPED = "dropped"  # an operator decided that it is not sent any more, with a reason
 
 
+class WatchState(StrEnum):
+    WATCHING = "watching"  # not there when it was last looked for
+    RETURNED = "returned"  # there again; said, and not deleted
+    DELETING = "deleting"  # there again; a request of our own deletes it
+
+
+class ReturnState(StrEnum):
+    """What became of somebody who was found again."""
+
+    PENDING = "pending"  # being deleted again
+    DELETED = "deleted"  # deleted again, and confirmed as ever
+    NOT_DELETED = "not_deleted"  # only said, or it failed, or was refused: the reason tells
+
+
 R, T, S, P = RequestState, TargetState, SubmissionState, ReportState
 
 REQUEST_MOVES: Final[dict[RequestState, frozenset[RequestState]]] = {
@@ -155,6 +169,19 @@ FETCH_MOVES: Final[dict[FetchState, frozenset[FetchState]]] = {
     FetchState.FAILED: frozenset(),
 }
 
+WATCH_MOVES: Final[dict[WatchState, frozenset[WatchState]]] = {
+    WatchState.WATCHING: frozenset({WatchState.RETURNED, WatchState.DELETING}),
+    # Gone by itself or by a later request; or deleted after all, because the source says so now.
+    WatchState.RETURNED: frozenset({WatchState.WATCHING, WatchState.DELETING}),
+    WatchState.DELETING: frozenset({WatchState.WATCHING, WatchState.RETURNED}),
+}
+
+RETURN_MOVES: Final[dict[ReturnState, frozenset[ReturnState]]] = {
+    ReturnState.PENDING: frozenset({ReturnState.DELETED, ReturnState.NOT_DELETED}),
+    ReturnState.DELETED: frozenset(),
+    ReturnState.NOT_DELETED: frozenset(),
+}
+
 REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
     P.QUEUED: frozenset({P.SENT, P.SUPERSEDED, P.CONFLICT, P.NOT_WANTED, P.DEAD}),
     # The source asks once more for what is over: it is told once more.
@@ -180,6 +207,8 @@ MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
     OperationState: dict(OPERATION_MOVES.items()),
     ReportState: dict(REPORT_MOVES.items()),
     FetchState: dict(FETCH_MOVES.items()),
+    WatchState: dict(WATCH_MOVES.items()),
+    ReturnState: dict(RETURN_MOVES.items()),
 }
 
 

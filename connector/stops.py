@@ -39,6 +39,8 @@ STOPS: Final[Mapping[str, str]] = {
     "reported": "the report still in the outbox; the source has taken it",
     "followed": "the report still in the outbox; what follows it at the source is done",
     "told": "the report as sent",
+    "seen": "nothing of it: Lytics has said whether somebody came back",
+    "watched": "what was seen, and the request that deletes them again if there is to be one",
 }
 
 

@@ -46,6 +46,13 @@ ENTRIES: Final[dict[Code, Entry]] = {
         "A sealed value does not open",
         "It, or its data key, was changed or moved in the database: restore that row from a backup.",
     ),
+    Code.SUPPRESSION_ILLEGIBLE: Entry(
+        Family.MISCONFIGURED,
+        503,
+        "The suppression list was made under another pseudonym key",
+        "Put the former key back into store.pseudonym_key, or end those entries: `connector suppression end "
+        "--former-key`.",
+    ),
     Code.COPY_REFUSED: Entry(
         Family.MISCONFIGURED, 0, "The store cannot be copied like this", "Mend what is named, then copy again."
     ),

@@ -25,7 +25,7 @@ from connector.services import approvals
 from connector.services.kinds import Asked, asked_for, refusal_to_begin
 from connector.states import IdentityState, RequestState
 from connector.store import overview as store_overview
-from connector.store import schema
+from connector.store import returns, schema
 from connector.store.tangles import TANGLED
 from connector.wiring import open_database, reading_of
 from connector.wiring.accounts import approvals_of
@@ -123,6 +123,10 @@ def attention(
         lines.append(
             f"{seen.overdue_operations} deletions have been under way at Lytics for longer than warn_after_days"
         )
+    if seen.returned:
+        lines.append(
+            f"{seen.returned} deleted values are in Lytics again; see the log and `connector suppression list`"
+        )
     if seen.due_within_7_days:
         lines.append(f"{seen.due_within_7_days} open requests are due within 7 days")
     return lines or ["nothing needs attention"]
@@ -142,6 +146,7 @@ def show(context: Context, name: str, machine: bool) -> None:
         if len(found) != 1:
             raise Rejected(Code.REQUEST_UNKNOWN, "several begin like this" if found else "")
         dossier = store_overview.dossier(connection, found[0])
+        follows = returns.followed(connection, found[0].id)
         waits = [one for one in fuses.blown(connection, context.config, context.clock.now()) if one.keeps(dossier)]
     if machine:
         behind = {"behind_fuses": [asdict(one) for one in waits]}
@@ -163,6 +168,8 @@ def show(context: Context, name: str, machine: bool) -> None:
             markup=False,
             soft_wrap=True,
         )
+    if follows:
+        console.print(f"deletes again what came back of request {follows}; its source is told nothing of it")
     for fuse in waits:
         console.print(f"waits: {fuse}", markup=False, highlight=False, soft_wrap=True)
     console.print(grid("History", ("at", "state", "reason"), ((h.at, h.state, h.reason) for h in dossier.history)))

@@ -53,12 +53,13 @@ def _add_commands() -> None:
         rehearse,
         release,
         serve,
+        suppression,
         verify,
     )
 
     modules = (
         *(serve, inspect, doctor, dlq, approve, release, guards, audit, receipt, access),
-        *(verify, keys, configuration, rehearse, demo, dashboard),
+        *(verify, keys, configuration, rehearse, demo, dashboard, suppression),
     )
     for module in modules:
         for command in module.COMMANDS:

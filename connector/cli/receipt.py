@@ -130,7 +130,12 @@ def _find(context: Context, name: str, attempt: int | None) -> bytes:
             if len(found) != 1:
                 raise Rejected(Code.REQUEST_UNKNOWN, "several begin like this" if found else "")
             rows = store_receipts.of_request(connection, found[0].id)
-            chosen = [one for one in rows if attempt in {None, one.attempt} and one.number == store_receipts.FIRST]
+            # The last addendum says everything that is known by now, if one was issued.
+            chosen = [
+                one
+                for one in rows
+                if attempt in {None, one.attempt} and (one.number == store_receipts.FIRST or one.jws)
+            ]
             data = assemble(connection, chosen[-1]) if chosen else None
     if data is not None:
         return data

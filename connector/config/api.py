@@ -20,8 +20,9 @@ class ApiClientSettings(Section):
         min_length=1,
         description="Its bearer tokens: references to random text; several while one is changed. `not_after` ends one.",
     )
-    scopes: Annotated[tuple[Literal["preview", "approve"], ...], Field(min_length=1)] = Field(
-        description="What it may do: `preview` what would be deleted, `approve` it."
+    scopes: Annotated[tuple[Literal["preview", "approve", "suppression"], ...], Field(min_length=1)] = Field(
+        description="What it may do: `preview` what would be deleted, `approve` it, ask the `suppression` list whether "
+        "somebody was deleted, and take filters of it."
     )
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
@@ -17,38 +17,22 @@ from connector.config.account import AccountSettings, ApprovalWord
 from connector.config.api import ApiSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.dashboard import DashboardSettings
-from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
+from connector.config.fields import Name, PlatformName, SenderUrlOrNone, StoreUrl
 from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
 from connector.config.mapping import RuleSettings
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
+from connector.config.processes import EngineSettings, LogSettings, ServerSettings
 from connector.config.proof import ProofSettings
 from connector.config.retention import RetentionSettings
 from connector.config.sealing import SealingKeyRef
 from connector.config.secrets import Distinct, KeyRef
 from connector.config.section import Section
+from connector.config.suppression import SuppressionSettings, WatchWord
 from connector.hosts import AllowedHost
 from connector.policy.deadlines import Regulation
 from connector.private import Secret
-
-
-class ServerSettings(Section):
-    """The receiver."""
-
-    host: str = Field("127.0.0.1", description="The address to listen on.")
-    port: int = Field(8080, ge=1, le=65_535, description="The port to listen on.")
-    threads: int = Field(16, ge=1, le=256, description="Deliveries that are handled at the same time.")
-    max_body_bytes: int = Field(
-        262_144, ge=1024, le=10_485_760, description="Larger deliveries are answered 413, in bytes."
-    )
-    max_token_requests_per_minute: int = Field(
-        600,
-        ge=1,
-        le=1_000_000,
-        description="Requests for a token (`/oauth/token`) with the same client id; more are answered 429, per web "
-        "process.",
-    )
 
 
 class StoreSettings(Section):
@@ -68,23 +52,6 @@ class StoreSettings(Section):
         "`connector keys rotate` brings everything under the first. Keep them apart from the store and its backups: "
         "without them nobody can read it."
     )
-
-
-class EngineSettings(Section):
-    """The worker."""
-
-    tick_s: Seconds = Field(5.0, description="Seconds between two looks for work.")
-    map_budget: int = Field(500, ge=1, description="Requests mapped in one run.")
-    lookup_budget: int = Field(500, ge=1, description="Look-ups in one run, per account.")
-    poll_budget: int = Field(200, ge=1, description="Operations asked about in one run, per account.")
-    report_budget: int = Field(100, ge=1, description="Reports sent in one run, per source.")
-
-
-class LogSettings(Section):
-    """The log on standard error."""
-
-    level: Literal["info", "warning", "error"] = Field("info", description="The least level that is written.")
-    format: Literal["json", "console"] = Field("json", description="One JSON document per line, or text for people.")
 
 
 # Which table each platform needs, and no other platform takes.
@@ -129,6 +96,11 @@ class SourceSettings(Section):
     fuse: SourceFuseSettings = Field(
         default_factory=SourceFuseSettings,
         description="How many values of the source may be handed to Lytics before a person has to look.",
+    )
+    watch: WatchWord = Field(
+        "alarm",
+        description="What follows if somebody shows up in Lytics again after their deletion: nothing, and nobody is "
+        "looked for; it is said; or they are deleted again. The look-ups need the value, which stays sealed that long.",
     )
     mapping: tuple[RuleSettings, ...] = Field(min_length=1, description="What becomes of each kind of identity.")
     generic: GenericSettings | None = Field(
@@ -234,6 +206,9 @@ class Config(Section):
     )
     proof: ProofSettings = Field(default_factory=ProofSettings, description="The audit log and receipts.")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="How long what is kept.")
+    suppression: SuppressionSettings = Field(
+        default_factory=SuppressionSettings, description="The suppression list, and the watch over who comes back."
+    )
     accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
         min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
     )
@@ -259,6 +234,20 @@ class Config(Section):
             wanted = source.report is not None and source.report.evidence.content != "table"
             if wanted and not self.proof.signing_keys:
                 raise ValueError(f"sources.{name}: evidence that is a receipt needs proof.signing_keys")
+        return self
+
+    @model_validator(mode="after")
+    def _watches_only_where_it_looks(self) -> Self:
+        for name, source in self.sources.items():
+            account = self.accounts.get(source.account)
+            given = "watch" in source.model_fields_set and source.watch != "off"
+            if given and account is not None and account.look_up == "off":
+                raise ValueError(
+                    f"sources.{name}: watch looks people up, and its account has look_up off; leave it out"
+                )
+        share = self.suppression.share_key
+        if share is not None and share.matches(self.store.pseudonym_key.reveal()):
+            raise ValueError("suppression.share_key is store.pseudonym_key, which nobody else may have")
         return self
 
     @model_validator(mode="after")

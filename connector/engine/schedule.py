@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from connector.services.backstop import backstop
 from connector.services.confirm import confirm
 from connector.services.fetch import fetch_profiles
+from connector.services.forget import forget
 from connector.services.hand_over import expire
 from connector.services.ledger import keep_ledger
 from connector.services.look_up import look_up_before
@@ -24,6 +25,7 @@ from connector.services.shred import shred
 from connector.services.site import Site
 from connector.services.submit import submit
 from connector.services.warn import warn
+from connector.services.watch import watch
 
 
 class Per(StrEnum):
@@ -98,6 +100,9 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("warn", warn, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
     Step("shred", shred, every=60),
+    # Before the look, so that whoever is not to be watched any more is not looked for.
+    Step("forget", forget, every=12),
+    Step("watch", watch, every=12, per=Per.ACCOUNT),
 )
 
 

@@ -31,6 +31,7 @@ FIELDS: Final[dict[str, str]] = {
     "source": "the source's name in the configuration",
     "account": "the account's name in the configuration",
     "request_id": "our id of a request",
+    "follow_on_id": "our id of a request that deletes somebody again",
     "submission_id": "our id of a bulk call",
     "operation_id": "our id of an operation at Lytics",
     "report_id": "our id of a report",
@@ -153,6 +154,13 @@ ACTIONS: Final[dict[str, str]] = {
     "worker_restarts": "a worker lost the database or its jobs, and begins anew at `next_at`; nothing is lost",
     "jobs_taken_over": "jobs of a worker that fell silent were given to the others",
     "sessions_ended": "database sessions of a process that stood still were ended; what they held locked is free",
+    "profile_returned": "Lytics shows somebody again after their deletion, by `count` values; nothing is deleted, "
+    "because the source has watch = alarm, or because it was deleted again too_often (`reason`)",
+    "deletion_repeated": "Lytics shows somebody again after their deletion; request `follow_on_id` deletes them again",
+    "return_ended": "a deletion of somebody who came back is over; `state` says how",
+    "watches_ended": "people are not looked for any more; the values that were kept for it were destroyed",
+    "suppressions_ended": "entries of the suppression list were removed, as long after the deletion as "
+    "suppression.keep_months says",
     "step_failed": "a step ended with an error; the next tick takes up what was left",
     "uncaught": "a defect ended a process or a thread; `error_class` and `place` say where",
     "library_record": "a library wrote a warning or an error; its text is left out",

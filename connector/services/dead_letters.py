@@ -14,7 +14,7 @@ from typing import Final
 
 from connector.services import hand_over
 from connector.states import ReportState, RequestState
-from connector.store import dead_letters, reports, requests
+from connector.store import dead_letters, follow_ons, reports, requests
 from connector.store.columns import AnyRow, Connection
 from connector.store.database import Database
 from connector.store.dead_letters import DROPPED_REQUEST, UNFULFILLED, Letter
@@ -101,7 +101,8 @@ def replay(database: Database, letter: Letter, reason: str, now: datetime, known
             return why
         if report is None:
             reports.supersede(connection, [request.id], now)
-            asked = request.source in known.asked
+            # No source lists what it never asked for.
+            asked = request.source in known.asked and not follow_ons.among(connection, [request.id])
             began = requests.start_again(connection, request, now, f"replayed: {reason}", asked=asked)
             return "" if began else _MOVED
         if reports.queue_again(connection, [report.id], report.state, now) != 1:

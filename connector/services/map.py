@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.private import Private
-from connector.services import access_comments, comments, holds, map_access
+from connector.services import access_comments, comments, follow_on, holds, map_access
 from connector.services.kinds import Asked, asked_for, refusal_to_begin
 from connector.services.observing import observes
 from connector.services.settle import settle
@@ -72,6 +72,8 @@ def _map_all(
 ) -> tuple[dict[str, RequestState], set[str]]:
     """Map requests; return their new states, and those that a legal hold met. One finished meanwhile has none."""
     rows = [row for row in requests.lock_all(connection, request_ids) if row.state not in FINISHED_REQUESTS]
+    # What comes from nobody's words is not mapped by anybody's rules.
+    ours, rows = follow_on.divide(connection, rows)
     refused: dict[str, list[AnyRow]] = defaultdict(list)
     wanted: list[AnyRow] = []
     for row in rows:
@@ -83,6 +85,8 @@ def _map_all(
     erasures, accesses, doubted = map_access.divide(site, connection, wanted, now)
     states, named = _apply_all(site, connection, erasures, now)
     states |= map_access.apply(site, connection, accesses, now) | doubted
+    again, named_again = follow_on.map_again(site, connection, ours, now)
+    states, named = states | again, named | named_again
     for refusal, those in refused.items():
         requests.move_requests(connection, those, RequestState.REJECTED, now, reason=refusal, finished_at=now)
         reports.owe(connection, [(row, SourceStatus.REJECTED, _refused(site, row, refusal)) for row in those], now)

@@ -1,5 +1,7 @@
 """Issue receipts: one signed statement for each attempt of a request that ended, with its entry in the audit log.
 
+What becomes known later, such as that somebody came back, is said in an addendum: the same statement as it stands then.
+
 A receipt is owed by the transaction that logs the end. It is signed outside of any transaction; then it is kept, and
 its entry appended, in one. Killed before that, it is owed still; another worker that issues it meanwhile is noticed.
 """
@@ -23,14 +25,14 @@ _AT_ONCE: Final = 100
 def issue(site: Site, key: SigningKey) -> bool:
     """Issue some of the receipts that are owed; say whether there may be more."""
     with site.database.read() as connection:
-        owed = [(one.request_id, one.attempt) for one in receipts.owed(connection, _AT_ONCE)]
-        known = {request: receipts.find(connection, request) for request, _ in owed}
+        owed = [(one.request_id, one.attempt, one.number) for one in receipts.owed(connection, _AT_ONCE)]
+        known = {request: receipts.find(connection, request) for request, _, _ in owed}
     if not owed:
         return False
     now = site.clock.now()
     stated = {
-        (request, attempt): statement(found, attempt, site.proofs, now)
-        for request, attempt in owed
+        (request, attempt, number): statement(found, attempt, site.proofs, now, number)
+        for request, attempt, number in owed
         if (found := known[request]) is not None
     }
     tokens = {one: receipt.sign(said, key) for one, said in stated.items()}
@@ -40,15 +42,12 @@ def issue(site: Site, key: SigningKey) -> bool:
         left = receipts.still_owed(connection, list(stated))
         mine = [one for one in stated if one in left]
         ledger.append(connection, size, [receipt.entry_of(stated[one]) for one in mine])
-        signed = [
-            Signed(request, attempt, key.public.kid, tokens[request, attempt], place)
-            for place, (request, attempt) in enumerate(mine, size)
-        ]
+        signed = [Signed(one, key.public.kid, tokens[one], place) for place, one in enumerate(mine, size)]
         receipts.keep(connection, signed, now)
         receipts.forget(connection, impossible)
-    for request, attempt in mine:
+    for request, attempt, _ in mine:
         site.log.info("receipt_issued", request_id=request, attempt=attempt)
-    for request, attempt in impossible:
+    for request, attempt, _ in impossible:
         site.log.warning("receipt_impossible", request_id=request, attempt=attempt)
     return len(owed) == _AT_ONCE
 
@@ -68,7 +67,7 @@ def assemble(connection: Connection, row: AnyRow) -> bytes | None:
 
 
 def of_attempt(connection: Connection, request_id: str, attempt: int) -> bytes | None:
-    """Return the receipt of one attempt of a request; None if there is none yet."""
+    """Return the receipt of one attempt of a request, without addenda; None if there is none yet."""
     for row in receipts.by_key(connection, [(request_id, attempt, receipts.FIRST)]):
         return assemble(connection, row)
     return None

@@ -24,6 +24,7 @@ from connector.policy.polling import PollPolicy
 from connector.policy.retention import Retention
 from connector.policy.retry import RetryPolicy, next_try
 from connector.policy.tangle import TangleRule
+from connector.policy.watching import WatchRule
 from connector.ports import DeletionApi, Log, Profiles, Reporter, Schema, Source, Verifier
 from connector.private import Private
 from connector.profile import ProfileReader
@@ -32,6 +33,7 @@ from connector.services.key_uses import KeyUses
 from connector.services.proofs import Proofs
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
 from connector.services.rules import BackstopRules, ListingRules, LookUp, SchemaRule, Scope
+from connector.services.watch_rules import Suppression
 from connector.stops import never
 from connector.store.columns import Connection
 from connector.store.database import Database
@@ -50,6 +52,7 @@ class SourceWork:
         backstop: how its own list of open tasks is looked through; None if it is not.
         fuse: how much of it may be handed to Lytics before a person has to look; None for no bound.
         approval: what a person has to approve of it, beside what its account asks for.
+        watch: how its deletions are watched afterwards; None if they are not.
     """
 
     name: str
@@ -69,6 +72,7 @@ class SourceWork:
     extras: Extras = field(default_factory=Extras)
     fuse: FusePolicy | None = None
     approval: Approval = field(default_factory=Approval)
+    watch: WatchRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class Budgets:
     poll: int = 200
     report: int = 100
     read_back: int = 100
+    watch: int = 100
 
 
 def wake_nobody(_connection: Connection, _sources: Collection[str]) -> None:
@@ -167,6 +172,7 @@ class Site:
     arrivals: GroupCommit[Any, Any] = field(default_factory=GroupCommit)
     reached: Callable[[str], None] = never
     proofs: Proofs = field(default_factory=Proofs)
+    suppression: Suppression = field(default_factory=Suppression)
     confirm: Callable[[Private], None] = call_nobody
     wake: Callable[[Connection, Collection[str]], None] = wake_nobody
 

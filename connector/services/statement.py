@@ -22,8 +22,8 @@ ABSENCE: Final = (
 )
 
 
-def statement(found: Found, attempt: int, proofs: Proofs, now: datetime) -> dict[str, Any]:
-    """Return what is stated of one attempt of a request that ended.
+def statement(found: Found, attempt: int, proofs: Proofs, now: datetime, number: int = FIRST) -> dict[str, Any]:
+    """Return what is stated of one attempt of a request that ended, or in an addendum to that.
 
     If the request was begun again since, what is listed stands as it does now, and `attempt_now` says so.
     """
@@ -38,7 +38,7 @@ def statement(found: Found, attempt: int, proofs: Proofs, now: datetime) -> dict
         "job": request.id,
         "attempt": attempt,
         "attempt_now": request.attempt,
-        "number": FIRST,
+        "number": number,
         "outcome": last.state.value if last is not None else "",
         "reason": plain(last.reason) if last is not None else "",
         "finished_at": _time(last.at if last is not None else None),
@@ -49,6 +49,8 @@ def statement(found: Found, attempt: int, proofs: Proofs, now: datetime) -> dict
         "submissions": [_submission(one) for one in found.submissions],
         "operations": [_operation(one) for one in found.operations],
         "access": [_answer(one) for one in found.access],
+        "follows": found.follows or None,
+        "returns": [_return(one) for one in found.returns],
         "absence": None if request.kind is RequestKind.ACCESS else ABSENCE,
         "history": [
             {"at": moment(one.at), "attempt": one.attempt, "reason": plain(one.reason), "state": one.state.value}
@@ -161,6 +163,20 @@ def _answer(row: AnyRow) -> dict[str, Any]:
         "delivered": row.delivered_how or None,
         "delivered_at": _time(row.delivered_at),
         "destroyed_at": _time(row.shredded_at),
+    }
+
+
+def _return(row: AnyRow) -> dict[str, Any]:
+    """Say that somebody who was deleted was found again, and what became of that."""
+    return {
+        "account": row.account,
+        "field": f"{row.lytics_table}.{row.field}",
+        "hash": row.value_hash,
+        "found_at": moment(row.found_at),
+        "state": row.state.value,
+        "reason": plain(row.reason),
+        "deleted_by": row.follow_on_id,
+        "ended_at": _time(row.ended_at),
     }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Column, Connection, Table, Update, bindparam, func, select, update
 
 from connector.codes import Code
 from connector.crypto.keyring import Keyring, Wrapped
@@ -13,23 +13,23 @@ from connector.errors import Misconfigured
 from connector.store.columns import AnyRow
 from connector.store.database import Database
 from connector.store.seal_tables import data_keys
+from connector.store.watch_tables import watched
 
-_REWRAP: Final = (
-    update(data_keys)
-    # Whoever else rewraps does it alike, and a data key that was destroyed meanwhile stays so.
-    .where(data_keys.c.request_id == bindparam("of"), data_keys.c.kek_id == bindparam("old"))
-    .values(kek_id=bindparam("new"), wrapped=bindparam("text"))
-)
+#: Where data keys are: each table with the column that says what a key is bound to.
+HOLDERS: Final = ((watched, watched.c.id), (data_keys, data_keys.c.request_id))
 
 
 def kek_ids(connection: Connection) -> Iterator[str]:
-    """Give the ids of the keys that data keys are wrapped with: one look at the index for each."""
+    """Give the ids of the keys that data keys are wrapped with: one look at each index for each."""
     last = ""
-    while (
-        found := connection.scalar(select(func.min(data_keys.c.kek_id)).where(data_keys.c.kek_id > last))
-    ) is not None:
-        yield found
-        last = found
+    while found := [one for table, _ in HOLDERS if (one := _next_kek(connection, table, last)) is not None]:
+        last = min(found)
+        yield last
+
+
+def _next_kek(connection: Connection, table: Table, last: str) -> str | None:
+    found: str | None = connection.scalar(select(func.min(table.c.kek_id)).where(table.c.kek_id > last))
+    return found
 
 
 def require_known(database: Database) -> None:
@@ -44,7 +44,8 @@ def require_known(database: Database) -> None:
 
 def count(connection: Connection, kek_id: str) -> int:
     """Return how many data keys are wrapped with a key."""
-    return connection.scalar(select(func.count()).where(data_keys.c.kek_id == kek_id)) or 0
+    counts = (select(func.count()).select_from(table).where(table.c.kek_id == kek_id) for table, _ in HOLDERS)
+    return sum(connection.scalar(one) or 0 for one in counts)
 
 
 def rewrap(connection: Connection, ring: Keyring, limit: int) -> int:
@@ -53,21 +54,36 @@ def rewrap(connection: Connection, ring: Keyring, limit: int) -> int:
     Raises:
         Misconfigured: `SEALING_KEY_MISSING`, `VALUE_UNREADABLE`: nothing of this part was changed.
     """
-    rows = _not_under(connection, ring.current.id, limit)
-    changed = []
-    for row in rows:
-        wrapped = ring.rewrap(Wrapped(row.kek_id, row.wrapped), row.request_id)
-        changed.append({"of": row.request_id, "old": row.kek_id, "new": wrapped.kek_id, "text": wrapped.text})
-    if changed:
-        connection.execute(_REWRAP, changed)
-    return len(rows)
+    done = 0
+    for table, owner in HOLDERS:
+        if done == limit:
+            break
+        rows = _not_under(connection, table, owner, ring.current.id, limit - done)
+        changed = []
+        for row in rows:
+            wrapped = ring.rewrap(Wrapped(row.kek_id, row.wrapped), row.owner)
+            changed.append({"of": row.owner, "old": row.kek_id, "new": wrapped.kek_id, "text": wrapped.text})
+        if changed:
+            connection.execute(_rewrapping(table, owner), changed)
+        done += len(rows)
+    return done
 
 
-def _not_under(connection: Connection, kek_id: str, limit: int) -> Sequence[AnyRow]:
+def _rewrapping(table: Table, owner: Column[Any]) -> Update:
+    return (
+        update(table)
+        # Whoever else rewraps does it alike, and a data key that was destroyed meanwhile stays so.
+        .where(owner == bindparam("of"), table.c.kek_id == bindparam("old"))
+        .values(kek_id=bindparam("new"), wrapped=bindparam("text"))
+    )
+
+
+def _not_under(connection: Connection, table: Table, owner: Column[Any], kek_id: str, limit: int) -> Sequence[AnyRow]:
     # Not `!=`, which no index answers.
     found: list[AnyRow] = []
-    for side in (data_keys.c.kek_id < kek_id, data_keys.c.kek_id > kek_id):
-        asked = select(data_keys).where(side).order_by(data_keys.c.kek_id, data_keys.c.request_id)
+    for side in (table.c.kek_id < kek_id, table.c.kek_id > kek_id):
+        asked = select(owner.label("owner"), table.c.kek_id, table.c.wrapped).where(side)
         # In one order, so that two who rewrap do not wait for each other in a circle.
-        found += connection.execute(asked.limit(limit - len(found)).with_for_update(skip_locked=True)).all()
+        asked = asked.order_by(table.c.kek_id, owner).limit(limit - len(found))
+        found += connection.execute(asked.with_for_update(skip_locked=True)).all()
     return found

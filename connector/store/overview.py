@@ -19,8 +19,9 @@ from connector.states import (
     ReportState,
     RequestState,
     TargetState,
+    WatchState,
 )
-from connector.store import twins
+from connector.store import twins, watched
 from connector.store.columns import AnyRow
 from connector.store.dead_letters import UNFULFILLED, is_dropped
 from connector.store.tables import (
@@ -57,6 +58,7 @@ class Overview:
     unfulfilled: int = 0
     unreported_due: int = 0
     overdue_operations: int = 0
+    returned: int = 0
 
 
 def overview(connection: Connection, now: datetime, patience: Mapping[str, timedelta] | None = None) -> Overview:
@@ -88,6 +90,7 @@ def overview(connection: Connection, now: datetime, patience: Mapping[str, timed
         unfulfilled=number(requests.c.state.in_(UNFULFILLED), ~is_dropped()),
         unreported_due=_unreported(connection, now + PRESSING),
         overdue_operations=sum(_running_since(connection, one, now - age) for one, age in (patience or {}).items()),
+        returned=watched.count(connection, WatchState.RETURNED),
     )
 
 

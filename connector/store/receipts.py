@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
-from sqlalchemy import Connection, delete, select, text, tuple_, update
+from sqlalchemy import Connection, delete, func, insert, select, text, tuple_, update
 
+from connector.store import returns
 from connector.store.access import results_of
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_or_leave
@@ -19,6 +20,8 @@ from connector.store.tables import deliveries, history, identities, operations, 
 FIRST: Final = 0
 # Word for word as in the index that answers it.
 _OWED: Final = text("issued_at IS NULL")
+#: Request, attempt, number.
+Key: TypeAlias = tuple[str, int, int]
 _KEY: Final = (receipts.c.request_id, receipts.c.attempt, receipts.c.number)
 
 
@@ -34,14 +37,15 @@ class Found:
     submissions: Sequence[AnyRow]
     operations: Sequence[AnyRow]
     access: Sequence[AnyRow] = ()
+    returns: Sequence[AnyRow] = ()
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
     """A receipt that was issued and is to be kept."""
 
-    request_id: str
-    attempt: int
+    key: Key
     kid: str
     jws: str
     log_index: int
@@ -61,44 +65,40 @@ def owe(connection: Connection, ended: Sequence[tuple[str, int]], now: datetime)
         connection.execute(leave, rows)
 
 
+def owe_addendum(connection: Connection, request_id: str, attempt: int, now: datetime) -> None:
+    """Owe one more receipt of an attempt of a locked request: something became known after its end."""
+    last = select(func.max(receipts.c.number)).where(receipts.c.request_id == request_id, receipts.c.attempt == attempt)
+    number = (connection.scalar(last) or FIRST) + 1
+    row = {"request_id": request_id, "attempt": attempt, "number": number, "owed_at": now}
+    connection.execute(insert(receipts), [row])
+
+
 def owed(connection: Connection, limit: int) -> Sequence[AnyRow]:
     """Return receipts that are owed, of the oldest requests first."""
     # SQLite calls it a walk through the table unless the index is asked for a beginning.
     asked = select(*_KEY).where(_OWED, receipts.c.request_id > "")
-    return connection.execute(asked.order_by(receipts.c.request_id, receipts.c.attempt).limit(limit)).all()
+    found = connection.execute(asked.order_by(receipts.c.request_id, receipts.c.attempt).limit(limit)).all()
+    # The index does not know the number; what was owed first is issued first.
+    return sorted(found, key=tuple)
 
 
-def still_owed(connection: Connection, wanted: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Return those of the receipts, given as (request, attempt), that nobody has issued meanwhile."""
-    asked = select(receipts.c.request_id, receipts.c.attempt).where(
-        tuple_(receipts.c.request_id, receipts.c.attempt).in_(list(wanted)),
-        receipts.c.number == FIRST,
-        receipts.c.issued_at.is_(None),
-    )
-    return {(row.request_id, row.attempt) for row in connection.execute(asked)}
+def still_owed(connection: Connection, wanted: Sequence[Key]) -> set[Key]:
+    """Return those of the receipts that nobody has issued meanwhile."""
+    asked = select(*_KEY).where(tuple_(*_KEY).in_(list(wanted)), receipts.c.issued_at.is_(None))
+    return {(row.request_id, row.attempt, row.number) for row in connection.execute(asked)}
 
 
 def keep(connection: Connection, signed: Sequence[Signed], now: datetime) -> None:
     """Keep issued receipts, in the transaction that puts their entries into the log."""
     for one in signed:
-        connection.execute(
-            update(receipts)
-            .where(
-                receipts.c.request_id == one.request_id,
-                receipts.c.attempt == one.attempt,
-                receipts.c.number == FIRST,
-            )
-            .values(issued_at=now, kid=one.kid, jws=one.jws, log_index=one.log_index)
-        )
+        same = (column == part for column, part in zip(_KEY, one.key, strict=True))
+        values = {"issued_at": now, "kid": one.kid, "jws": one.jws, "log_index": one.log_index}
+        connection.execute(update(receipts).where(*same).values(values))
 
 
-def forget(connection: Connection, keys: Sequence[tuple[str, int]]) -> None:
-    """Owe no longer what can never be issued, given as (request, attempt)."""
-    connection.execute(
-        delete(receipts).where(
-            tuple_(receipts.c.request_id, receipts.c.attempt).in_(list(keys)), receipts.c.issued_at.is_(None)
-        )
-    )
+def forget(connection: Connection, keys: Sequence[Key]) -> None:
+    """Owe no longer what can never be issued."""
+    connection.execute(delete(receipts).where(tuple_(*_KEY).in_(list(keys)), receipts.c.issued_at.is_(None)))
 
 
 def of_request(connection: Connection, request_id: str) -> Sequence[AnyRow]:
@@ -107,7 +107,7 @@ def of_request(connection: Connection, request_id: str) -> Sequence[AnyRow]:
     return connection.execute(asked.order_by(receipts.c.attempt, receipts.c.number)).all()
 
 
-def by_key(connection: Connection, keys: Sequence[tuple[str, int, int]]) -> Sequence[AnyRow]:
+def by_key(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]:
     """Return receipts by (request, attempt, number)."""
     return connection.execute(select(receipts).where(tuple_(*_KEY).in_(list(keys)))).all() if keys else []
 
@@ -123,6 +123,8 @@ def find(connection: Connection, request_id: str) -> Found | None:
     return Found(
         request=request,
         access=results_of(connection, request_id),
+        returns=returns.of_request(connection, request_id),
+        follows=returns.followed(connection, request_id),
         history=connection.execute(
             select(history).where(history.c.request_id == request_id).order_by(history.c.id)
         ).all(),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from connector.ids import new_id
 from connector.model import SourceStatus
 from connector.states import ReportState
-from connector.store import vault
+from connector.store import follow_ons, vault
 from connector.store.columns import AnyRow
 from connector.store.moves import move, parts, still
 from connector.store.tables import reports, requests
@@ -24,8 +24,11 @@ def owe(connection: Connection, owed: Sequence[tuple[AnyRow, SourceStatus, str]]
     """Put reports into the outbox. Each makes those of the same request that were not sent yet pointless.
 
     Args:
-        owed: at most one per request: its row, the status to report, and the comment.
+        owed: at most one per request: its row, the status to report, and the comment. Of a follow-on no source knows,
+            so it is told nothing of it.
     """
+    ours = follow_ons.among(connection, [request.id for request, _, _ in owed])
+    owed = [one for one in owed if one[0].id not in ours]
     supersede(connection, [request.id for request, _, _ in owed], now)
     rows = [
         {

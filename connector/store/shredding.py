@@ -19,6 +19,7 @@ from connector.store.moves import still
 from connector.store.requests import hold_all
 from connector.store.seal_tables import data_keys
 from connector.store.tables import metadata, operations, replays, reports, requests, submissions, targets
+from connector.store.watch_tables import watched
 
 # Word for word as in the indexes that answer them.
 _READABLE: Final = text("finished_at IS NOT NULL AND shredded_at IS NULL")
@@ -86,8 +87,13 @@ def _purge_calls(connection: Connection, ids: Sequence[str]) -> None:
 
 
 def personal_columns() -> Iterator[tuple[Column[Any], Column[Any]]]:
-    """Give every column that holds personal values, with the column of the same table that names the request."""
+    """Give every column that holds personal values, with the column of the same table that names the request.
+
+    What is watched has a key of its own, and is destroyed when that ends (`store.watched`).
+    """
     for table in metadata.sorted_tables:
+        if table is watched:
+            continue
         for column in table.columns:
             if isinstance(column.type, Personal):
                 owner = owner_of(table)

@@ -33,7 +33,7 @@ class ApiClient:
     """Who may call.
 
     Attributes:
-        scopes: `preview`, `approve`.
+        scopes: `preview`, `approve`, `suppression`.
     """
 
     name: str
@@ -49,7 +49,7 @@ def install(app: Flask, site: Site, clients: Collection[ApiClient], max_per_minu
     api = Blueprint("api", __name__, url_prefix=PREFIX)
 
     def allowed(scope: str) -> ApiClient:
-        client = _client_of(site, clients)
+        client = client_of(site, clients)
         limit.check(client.name)
         if scope not in client.scopes:
             raise Rejected(Code.API_SCOPE_MISSING, f"this needs the scope {scope}")
@@ -58,17 +58,17 @@ def install(app: Flask, site: Site, clients: Collection[ApiClient], max_per_minu
     @api.get("/accounts/<account_name>/preview")
     def preview(account_name: str) -> Response:
         client = allowed("preview")
-        account = _account(site, account_name)
+        account = account_of(site, account_name)
         examples = _number(request.args.get("examples", "3"), _MOST_EXAMPLES)
         with site.database.read() as connection:
             seen = approvals.preview(connection, account, examples, approvals.rules_of(site, account).sources)
         site.log.info("api_called", client=client.name, account=account.name, scope="preview")
-        return _answer(asdict(seen))
+        return answer(asdict(seen))
 
     @api.post("/accounts/<account_name>/approvals")
     def approve(account_name: str) -> Response:
         client = allowed("approve")
-        account = _account(site, account_name)
+        account = account_of(site, account_name)
         said = _members(read_body(request, MAX_BODY_BYTES, {"application/json"}), ("digest", "reason"))
         reason = said["reason"].strip(" ")
         if fault := fault_in(reason):
@@ -78,7 +78,7 @@ def install(app: Flask, site: Site, clients: Collection[ApiClient], max_per_minu
         if not count:
             raise Rejected(Code.PREVIEW_CHANGED)
         site.log.info("api_called", client=client.name, account=account.name, scope="approve", count=count)
-        return _answer({"account": account.name, "approved": count})
+        return answer({"account": account.name, "approved": count})
 
     def refused(error: ConnectorError) -> Response:
         level = site.log.warning if error.entry.status else site.log.error
@@ -89,7 +89,7 @@ def install(app: Flask, site: Site, clients: Collection[ApiClient], max_per_minu
     app.register_blueprint(api)
 
 
-def _client_of(site: Site, clients: Collection[ApiClient]) -> ApiClient:
+def client_of(site: Site, clients: Collection[ApiClient]) -> ApiClient:
     """Return who calls. Every token is compared, so that the time tells nothing.
 
     RFC 6750 section 2.1 says how a bearer token is shown.
@@ -105,7 +105,8 @@ def _client_of(site: Site, clients: Collection[ApiClient]) -> ApiClient:
     raise Rejected(Code.API_TOKEN_REFUSED)
 
 
-def _account(site: Site, name: str) -> AccountWork:
+def account_of(site: Site, name: str) -> AccountWork:
+    """Return an account by its name."""
     account = site.accounts.get(name)
     if account is None:
         raise Rejected(Code.ROUTE_UNKNOWN)
@@ -129,7 +130,8 @@ def _members(body: bytes, names: Collection[str]) -> Mapping[str, str]:
     return said
 
 
-def _answer(said: Mapping[str, Any]) -> Response:
+def answer(said: Mapping[str, Any]) -> Response:
+    """Return an answer that nobody keeps on the way."""
     response = Response(json.dumps(said, default=_text), 200, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

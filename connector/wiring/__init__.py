@@ -19,6 +19,7 @@ from connector.config.checks import key_addresses, media_types, token_clients, v
 from connector.config.models import SourceSettings
 from connector.crypto.keyring import Keyring
 from connector.crypto.pseudonym import Pseudonymiser
+from connector.crypto.share import ShareKey
 from connector.dialect.reply import Replies
 from connector.engine.schedule import MAP, READ_BACK
 from connector.errors import Misconfigured, Temporary
@@ -28,6 +29,7 @@ from connector.mapping.rules import RuleSet, compile_rules
 from connector.observe.log import configure
 from connector.outbound import Client
 from connector.outbound.guarded import Guarded
+from connector.policy.retention import MONTH
 from connector.policy.retry import RetryPolicy
 from connector.ports import Documents, Log, Source
 from connector.private import Private
@@ -38,13 +40,14 @@ from connector.services.proofs import Proofs
 from connector.services.rules import Scope
 from connector.services.site import Budgets, Site, SourceWork, wake_nobody
 from connector.services.tokens import Holder
+from connector.services.watch_rules import Suppression
 from connector.sources.onetrust.parse import OneTrustSource
 from connector.sources.registry import PLATFORMS
 from connector.stops import stopper
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.jobs import Wake
-from connector.web import api, published, tokens
+from connector.web import api, published, suppression, tokens
 from connector.web.api import ApiClient
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work, approval_of, fuse_policy
@@ -111,9 +114,17 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         lease=lease,
         reached=stopper(os.environ),
         proofs=proofs_of(config),
+        suppression=suppression_of(config),
         confirm=partial(_confirm, http),
         wake=wake_nobody if database.is_sqlite else _waking(sources),
     )
+
+
+def suppression_of(config: Config) -> Suppression:
+    """Return how long entries of the suppression list stay, and for whom they are hashed."""
+    of = config.suppression
+    share = ShareKey(of.share_key) if of.share_key is not None else None
+    return Suppression(of.keep_months * MONTH if of.keep_months else None, share)
 
 
 def proofs_of(config: Config) -> Proofs:
@@ -170,6 +181,7 @@ def web_app(config: Config, site: Site) -> Flask:
     tokens.install(app, site, clients, config.server.max_token_requests_per_minute)
     callers = [ApiClient(name, one.secrets, frozenset[str](one.scopes)) for name, one in config.api.clients.items()]
     api.install(app, site, callers, config.api.max_requests_per_minute)
+    suppression.install(app, site, callers, config.api.max_requests_per_minute)
     return app
 
 
@@ -212,6 +224,7 @@ def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Do
         extras=_extras(settings, onetrust),
         fuse=fuse_policy(settings.fuse),
         approval=approval_of(settings),
+        watch=config.suppression.rule(settings.watch),
     )
 
 

@@ -21,6 +21,7 @@ from connector.store import leftovers, resealing, schema
 from connector.store import tables as t
 from connector.store.database import Database
 from connector.store.seal_tables import data_keys
+from connector.store.watch_tables import watched
 from tests.acceptance.journey import journey
 from tests.support.rich_store import contents
 from tests.support.sealing import KEYRING, SEALING
@@ -96,6 +97,17 @@ def test_a_run_of_the_whole_product_leaves_nobody_named_and_shreds_them_in_the_e
             assert connection.scalars(select(data_keys.c.request_id)).all() == []
             assert all(connection.scalars(select(t.requests.c.shredded_at)))
         assert [made.written(one) for one in asked] == [["IN_PROGRESS", "COMPLETED"]] * 3
+        # Who is looked for is kept for longer, sealed; then it is gone from the file, and not only from its table.
+        with made.site.database.read() as connection:
+            sealed = connection.scalars(select(watched.c.value)).all()
+        assert len(sealed) == 3
+        assert named_in(everything(made.site.database)) == []
+        made.pass_time(60 * 86_400.0)
+        with made.site.database.read() as connection:
+            assert connection.scalars(select(watched.c.id)).all() == []
+        if made.site.database.is_sqlite:
+            found = everything(made.site.database)
+            assert not [one for one in sealed if one.text.encode() in found]
 
 
 def test_the_search_would_find_somebody(lived: Bench) -> None:

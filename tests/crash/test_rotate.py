@@ -7,18 +7,22 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connector.crypto.keyring import Keyring
+from connector.errors import Misconfigured
+from connector.policy.watching import WatchRule
 from connector.private import Secret
 from connector.services import rewrap
 from connector.store.database import Database
+from connector.store.watch_tables import watched
 from tests.support.killed import COMMIT
 from tests.support.processes import ROOT
 from tests.support.rich_store import contents
-from tests.support.sealing import KEYRING, SEALING
+from tests.support.sealing import KEYRING, SEALING, opened_rows
 from tests.support.site import Bench
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]
@@ -66,3 +70,27 @@ def test_killed_halfway_no_data_key_is_lost_and_the_same_command_goes_on(store_u
     bench.database = Database(store_url, pool_size=4, keyring=Keyring([NEW]))
     assert contents(bench)["identities"] == before
     bench.database.close()
+
+
+def test_killed_halfway_the_keys_of_who_is_watched_are_brought_too(store_url: str, tmp_path: Path) -> None:
+    key = tmp_path / "new.secret"
+    key.write_text(NEW.reveal(), encoding="utf-8")
+    bench = Bench(store_url)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=WatchRule())})
+    for number in range(3):
+        bench.deliver(f"s{number}")
+    bench.run_to_end()
+    before = sorted(one.value.reveal() for one in bench.rows(watched))
+    assert len(before) == 3
+    bench.database.close()
+    for number, wanted in (("1", [0, 6]), ("2", [2, 4])):
+        assert rotate(store_url, key, "UPDATE watched", number).returncode == -signal.SIGKILL
+        assert under_each(store_url) == wanted
+    assert rotate(store_url, key).returncode == 0
+    assert under_each(store_url) == [6, 0]
+    bench.database = Database(store_url, pool_size=4, keyring=KEYRING)
+    with pytest.raises(Misconfigured):
+        bench.rows(watched)
+    bench.database.close()
+    with Database(store_url, pool_size=1, keyring=Keyring([NEW])) as database, database.read() as connection:
+        assert sorted(one.value.reveal() for one in opened_rows(connection, watched)) == before

@@ -24,7 +24,9 @@ PEOPLE = 12
 RECEIVING = ("verified", "claimed", "committed")
 # Those of access requests are passed in test_access_points.py.
 READING = ("fetched", "exported")
-WORKING = tuple(one for one in STOPS if one not in RECEIVING + READING)
+# Those of the watch in test_watch_points.py.
+WATCHING = ("seen", "watched")
+WORKING = tuple(one for one in STOPS if one not in RECEIVING + READING + WATCHING)
 APIS = ("identity-delete", "identity-queue")
 
 

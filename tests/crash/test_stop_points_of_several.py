@@ -22,7 +22,7 @@ from connector.sandbox.onetrust_outbound import Outbound, Workflow
 from connector.stops import STOPS, VARIABLE
 from tests.acceptance.test_many_workers import Cluster
 from tests.acceptance.test_processes import SIGNATURE
-from tests.crash.test_stop_points import APIS, READING, RECEIVING, everything_ended_once
+from tests.crash.test_stop_points import APIS, READING, RECEIVING, WATCHING, everything_ended_once
 from tests.support.processes import Running, connector, free_port, started, until
 from tests.support.proven import receipts_handed_out
 
@@ -79,7 +79,7 @@ def jobs_taken_over(cluster: Cluster) -> int:
 
 
 def test_no_point_is_left_out() -> None:
-    assert sorted((*RECEIVING, *WORKING, *READING)) == sorted(STOPS)
+    assert sorted((*RECEIVING, *WORKING, *READING, *WATCHING)) == sorted(STOPS)
 
 
 def test_one_of_two_receivers_is_killed_at_every_point_and_the_other_takes_what_is_sent_again(cluster: Cluster) -> None:

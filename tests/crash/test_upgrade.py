@@ -39,10 +39,12 @@ MIDDLES = {
     "0010": "CREATE TABLE tangle_releases",
     "0011": "CREATE TABLE receipts",
     "0012": "CREATE INDEX ix_requests_readable",
+    "0013": "CREATE TABLE watched",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {
     *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit", "data_keys"),
+    *("suppressions", "watched", "returns", "follow_ons"),
     *("access_fetches", "access_results", "tangle_releases", "ledger", "ledger_head", "checkpoints", "receipts"),
 }
 # Where there are rows, they are sealed.

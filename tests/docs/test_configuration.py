@@ -41,6 +41,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[outbound]",
         "[proof]",
         "[retention]",
+        "[suppression]",
         "[accounts.NAME]",
         "[accounts.NAME.fuse]",
         "[accounts.NAME.body]",

@@ -12,6 +12,7 @@ from connector.errors import Temporary
 from connector.model import Delivered
 from connector.policy.fuse import FusePolicy
 from connector.policy.tangle import TangleRule
+from connector.policy.watching import Reaction, WatchRule
 from connector.private import Private
 from connector.services import fuses, holds, tangles
 from connector.services.backstop import backstop
@@ -37,6 +38,7 @@ def rich_bench(folder: Path) -> Bench:
     _guarded(bench)
     _under_way(bench)
     _asks_for_access(bench)
+    _came_back(bench)
     bench.beside()
     bench.list_by(asking(Lister()))
     bench.look_through(looking(Roll(["missed"])))
@@ -66,6 +68,20 @@ def _asks_for_access(bench: Bench) -> None:
     bench.pass_time(seconds=1)
     bench.with_account(reader=None)
     bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, scope=was)})
+
+
+def _came_back(bench: Bench) -> None:
+    """Let somebody be there again after their deletion, and somebody else be deleted again."""
+    was = bench.source
+    for reaction, name in ((Reaction.ALARM, "back-said"), (Reaction.DELETE, "back-deleted")):
+        rule = WatchRule(reaction, looks=(timedelta(seconds=1), timedelta(days=900)))
+        bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+        bench.knows(f"{name}@example.com")
+        bench.deliver(name)
+        bench.run_to_end(8)
+        bench.knows(f"{name}@example.com")
+        bench.pass_time(seconds=61)
+    bench.site = replace(bench.site, sources={"onetrust": was})
 
 
 def _guarded(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Table, select
 
 from connector.crypto.keyring import Keyring
 from connector.private import Private, Secret
-from connector.store import vault
+from connector.store import vault, watched
 from connector.store.columns import Personal
 
 # The rehearsal's own, so that its commands open what a test has stored.
@@ -22,6 +23,9 @@ def opened_rows(connection: Connection, table: Table) -> list[Any]:
     """Return every row of a table, by its key; what is bound to a key of several parts stays sealed."""
     rows: list[Any] = list(connection.execute(select(table).order_by(*table.primary_key)).all())
     owner = "id" if table.name == "requests" else "request_id"
+    if table.name == "watched":
+        shape = namedtuple("Watched", rows[0]._fields) if rows else None  # noqa: PYI024 - made of what a query gives
+        return [shape(**{**one._mapping, "value": watched.opened(connection, one)}) for one in rows if shape]
     for column in table.columns:
         if isinstance(column.type, Personal) and "id" in table.c:
             rows = vault.opened(connection, rows, column, request_id=owner)

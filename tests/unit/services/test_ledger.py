@@ -13,14 +13,16 @@ import pytest
 from sqlalchemy import delete, update
 
 from connector.errors import Misconfigured
+from connector.policy.watching import Reaction, WatchRule
 from connector.proof import certificate, note, receipt, tree
 from connector.proof.keys import SigningKey
-from connector.services import receipts
+from connector.services import audit_check, receipts
 from connector.services.extras import AccessRules, Extras
 from connector.services.ledger import keep_ledger
 from connector.services.proofs import Proofs
 from connector.services.rules import Scope
 from connector.store import dead_letters, ledger
+from connector.store import receipts as store_receipts
 from connector.store.ledger_tables import checkpoints, ledger_head
 from connector.store.ledger_tables import ledger as ledger_table
 from connector.store.ledger_tables import receipts as receipts_table
@@ -348,3 +350,45 @@ def test_the_receipt_of_an_access_request_tells_what_was_handed_over_and_not_its
     assert "<h1>Access request answered</h1>" in page
     assert "Erasure" not in page
     assert "s1@example.com" not in page + json.dumps(dict(stated))
+
+
+@pytest.mark.parametrize("reaction", list(Reaction))
+def test_an_addendum_says_that_somebody_came_back_and_what_became_of_that(bench: Bench, reaction: Reaction) -> None:
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=WatchRule(reaction))})
+    bench.knows("s1@example.com")
+    bench.deliver("s1")
+    bench.run_to_end()
+    first = receipt_of(bench)
+    bench.knows("s1@example.com")
+    bench.pass_time(days=1, hours=1)
+    bench.run_to_end(8)
+    assert receipt_of(bench) == first
+    request_id = bench.dossier().request.id
+    with bench.database.read() as connection:
+        rows = store_receipts.of_request(connection, request_id)
+        assert [(one.attempt, one.number) for one in rows] == [(1, 0), (1, 1)]
+        data = receipts.assemble(connection, rows[-1])
+    assert data is not None
+    stated = receipt.verify(data, bench.site.proofs.keys).statement
+    (back,) = stated["returns"]
+    assert (stated["number"], stated["outcome"], back["field"]) == (1, "completed", "user.email")
+    if reaction is Reaction.ALARM:
+        assert (back["state"], back["reason"], back["deleted_by"]) == ("not_deleted", "alarm", None)
+    else:
+        assert (back["state"], back["reason"]) == ("deleted", "")
+        own = {one["request"]: one for one in said(bench) if one["kind"] == "receipt"}
+        assert back["deleted_by"] in own
+        with bench.database.read() as connection:
+            (theirs,) = store_receipts.of_request(connection, back["deleted_by"])
+            data = receipts.assemble(connection, theirs)
+        assert data is not None
+        assert receipt.verify(data, bench.site.proofs.keys).statement["follows"] == request_id
+    with bench.database.read() as connection:
+        assert audit_check.check(connection, bench.site.proofs).holds
+
+
+def test_without_a_return_there_is_nothing_to_add(bench: Bench) -> None:
+    bench.deliver("s1")
+    bench.run_to_end()
+    assert proven(bench).statement["returns"] == []
+    assert proven(bench).statement["follows"] is None

@@ -18,17 +18,21 @@ from connector.model import Presence, RemoteState, RemoteStatus
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
 from connector.policy.tangle import TangleRule
+from connector.policy.watching import Reaction, WatchRule
 from connector.private import Private
 from connector.services import holds
 from connector.services.proofs import Proofs
 from connector.services.site import Budgets
 from connector.services.submit import submit
-from connector.store import browse, checkup, fuses, ledger, overview, vault
+from connector.services.watch_rules import Suppression
+from connector.store import browse, checkup, fuses, ledger, overview, vault, watched
 from connector.store.access_tables import access_fetches
 from connector.store.audit import Decision
 from connector.store.browse import Wanted
 from connector.store.database import Database
 from connector.store.tables import targets
+from connector.store.watch_tables import suppressions
+from connector.store.watch_tables import watched as watches_table
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
@@ -99,7 +103,7 @@ def costing(database: Database) -> Iterator[Cost]:
 
 def piled(url: str, stage: backlog.Stage, number: int) -> Bench:
     bench = Bench(url, batch_max_values=5)
-    bench.site = replace(bench.site, budgets=Budgets(BUDGET, BUDGET, BUDGET, BUDGET, BUDGET))
+    bench.site = replace(bench.site, budgets=Budgets(BUDGET, BUDGET, BUDGET, BUDGET, BUDGET, BUDGET))
     bench.lytics.status = lambda _: FINISHED  # type: ignore[method-assign]
     bench.lytics.look_up = lambda *_: Presence.ABSENT  # type: ignore[method-assign]
     with bench.database.write() as connection:
@@ -298,6 +302,71 @@ def told(bench: Bench) -> None:
         connection.exec_driver_sql("UPDATE reports SET state = 'sent'")
 
 
+def watched_over(bench: Bench, *, due: bool = True, back: bool = False) -> None:
+    """Let everybody who was deleted be on the list and be watched, and be due for a look or not."""
+    rule = WatchRule(Reaction.DELETE)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+    if back:
+        bench.lytics.look_up = lambda *_: Presence.PRESENT  # type: ignore[method-assign]
+    with bench.database.write() as connection:
+        rows = connection.execute(select(targets.c.id, targets.c.request_id, targets.c.value_hash)).all()
+        now = bench.clock.now()
+        look_at = now if due else now + timedelta(days=1)
+        entries, watches = [], []
+        for one in rows:
+            about = {"id": one.id, "account": "main", "source": "onetrust", "request_id": one.request_id}
+            hashes = {"value_hash": one.value_hash, "key_check": holds.key_check(bench.site)}
+            place = {"lytics_table": "user", "field": "email", "share_hash": "", "share_key": "", "since": now}
+            entries.append(about | hashes | place)
+            times = {"began_at": now, "ends_at": now + timedelta(days=90), "next_at": look_at}
+            sealed = watched.seal(connection, one.id, Private(f"{one.id}@example.com"))
+            watches.append(about | times | sealed | {"state": "watching", "failures": 0, "again": 0})
+        connection.execute(suppressions.insert(), entries)
+        connection.execute(watches_table.insert(), watches)
+
+
+def not_due(bench: Bench) -> None:
+    watched_over(bench, due=False)
+
+
+def came_back(bench: Bench) -> None:
+    watched_over(bench, back=True)
+
+
+def not_watched_any_more(bench: Bench) -> None:
+    """Let every watch be over, and every entry of the list."""
+    watched_over(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE watched SET ends_at = '2020-01-01 00:00:00.000000'")
+
+
+def entries_over(bench: Bench) -> None:
+    not_watched_any_more(bench)
+    bench.site = replace(bench.site, suppression=Suppression(keep=timedelta(days=1)))
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM watched")
+        connection.exec_driver_sql("UPDATE suppressions SET since = '2020-01-01 00:00:00.000000'")
+
+
+def deleted_again(bench: Bench, *, over: bool = True) -> None:
+    """Let most of those who came back have been deleted again long ago, and some deletions be just over."""
+    watched_over(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO returns (id, suppression_id, request_id, state, reason, found_at, follow_on_id, look_at) "
+            "SELECT id, id, request_id, 'deleted', '', since, request_id, since FROM suppressions"
+        )
+        some = f"(SELECT id FROM returns ORDER BY id LIMIT {BUDGET})" if over else "(SELECT id FROM returns)"
+        connection.exec_driver_sql(f"UPDATE returns SET state = 'pending' WHERE id IN {some}")
+        connection.exec_driver_sql(f"UPDATE watched SET state = 'deleting' WHERE id IN {some}")
+        if not over:
+            connection.exec_driver_sql("UPDATE requests SET finished_at = NULL, state = 'queued'")
+
+
+def not_yet_deleted_again(bench: Bench) -> None:
+    deleted_again(bench, over=False)
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -337,6 +406,14 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "prune": (backlog.DONE, "prune", None),
     "shred": (backlog.UNREPORTED, "shred", told),
     "shred what was shredded long ago": (backlog.DONE, "shred", None),
+    "watch": (backlog.DONE, "watch", watched_over),
+    "watch when nobody is due": (backlog.DONE, "watch", not_due),
+    "watch when all are there again": (backlog.DONE, "watch", came_back),
+    "forget": (backlog.DONE, "forget", not_watched_any_more),
+    "forget when nothing is over": (backlog.DONE, "forget", not_due),
+    "forget entries": (backlog.DONE, "forget", entries_over),
+    "forget what was deleted again": (backlog.DONE, "forget", deleted_again),
+    "forget what is being deleted again": (backlog.DONE, "forget", not_yet_deleted_again),
 }
 
 

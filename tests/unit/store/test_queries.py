@@ -18,32 +18,51 @@ from sqlalchemy import Connection, event, select
 
 from bench import backlog
 from connector.codes import Code
+from connector.crypto.seal import SHREDDED
+from connector.crypto.share import ShareKey
 from connector.engine.schedule import STEPS
 from connector.errors import Misconfigured, Refused, Rejected, Temporary
 from connector.mapping.rules import compile_rules
-from connector.model import Delivered, RemoteState, RemoteStatus
+from connector.model import Delivered, Identity, RemoteState, RemoteStatus
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
 from connector.policy.tangle import TangleRule
-from connector.private import Private
-from connector.services import approvals, fuses, holds, tangles
+from connector.policy.watching import Reaction, WatchRule
+from connector.private import Private, Secret
+from connector.services import approvals, fuses, holds, suppression, tangles
 from connector.services import receipts as services_receipts
 from connector.services.export import export
 from connector.services.extras import AccessRules, Extras
 from connector.services.proofs import Proofs
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.states import RequestState
-from connector.store import access, audit, browse, checkup, ledger, overview, receipts, targets, vault
+from connector.services.watch_rules import Suppression
+from connector.states import RequestState, WatchState
+from connector.store import (
+    access,
+    audit,
+    browse,
+    checkup,
+    ledger,
+    overview,
+    receipts,
+    returns,
+    suppressions,
+    targets,
+    vault,
+    watched,
+)
 from connector.store import access_tables as a
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
 from connector.store import ledger_tables as p
 from connector.store import tables as t
+from connector.store import watch_tables as w
 from connector.store.audit import Decision
 from connector.store.browse import Wanted
 from connector.store.fuses import Scope
+from connector.store.insertion import insert_or_leave
 from connector.store.tangle_tables import tangle_releases
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
@@ -61,6 +80,7 @@ ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts", "ledger_h
 BESIDE = frozenset(
     {
         *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
+        *("suppression", "suppression export", "suppression list"),
         *("release", "access", "dashboard", "receipt"),
     }
 )
@@ -262,6 +282,41 @@ class Life:
         self.passes(2)
         bench.with_account(tangle=None)
 
+    def is_watched(self) -> None:
+        bench = self.bench
+        was, first = bench.site, Identity("email", Private("s60@example.com"))
+        share = ShareKey(Secret("s" * 32, "test:share"))
+        bench.site = replace(was, suppression=Suppression(timedelta(days=400), share))
+        for reaction, name in zip(Reaction, ("s60", "s61"), strict=True):
+            rule = WatchRule(reaction)
+            bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+            bench.knows(f"{name}@example.com")
+            self.delivers(name)
+            self.passes(3, 301)
+            self.ends()
+            self.passes(8, 601)
+            bench.knows(f"{name}@example.com")
+            self.passes(1, 90_000)
+            self.passes(3, 301)
+            self.ends()
+            self.passes(8, 601)
+        # The same person once more, for another request.
+        self.delivers("s62", ("email", "s61@example.com"))
+        self.passes(3, 301)
+        self.ends()
+        self.passes(8, 601)
+        self.asks("suppression", lambda: suppression.check(bench.site, "main", [first]))
+        self.asks("suppression export", lambda: suppression.export(bench.site, "main", bench.clock.now()))
+        decision = Decision("operator", "a reason", bench.clock.now())
+        self.asks("suppression", lambda: suppression.end(bench.site, "main", [first], ["0" * 32], decision))
+        self.asks("suppression", lambda: suppression.end_illegible(bench.site, decision))
+        with bench.database.read() as connection:
+            self.asks("suppression", lambda: suppressions.listed(connection, "", 10))
+            self.asks("suppression list", lambda: watched.count(connection, WatchState.RETURNED))
+            self.asks("suppression list", lambda: returns.count(connection))
+        bench.site = replace(was, sources={"onetrust": replace(bench.source, watch=None)})
+        self.passes(1)
+
     def is_looked_at(self) -> None:
         now = self.bench.clock.now()
         with self.bench.database.read() as connection:
@@ -298,6 +353,7 @@ def live(bench: Bench, noted: Noted) -> None:
     life.is_asked_for_access()
     life.is_approved()
     life.is_tangled()
+    life.is_watched()
     life.is_looked_at()
 
 
@@ -337,6 +393,28 @@ def fill(bench: Bench) -> None:
         decided = {"at": START, "actor": "o", "action": "hold_added", "subject": "x", "reason": "r"}
         connection.execute(g.audit.insert(), [decided | {"log_index": number} for number in range(WAITING)])
         fill_log(connection)
+        fill_list(connection)
+
+
+def fill_list(connection: Connection) -> None:
+    """Let there be many on the suppression list, many watched, and many who came back and were deleted again."""
+    ids = [f"{number:032x}" for number in range(HISTORY)]
+    owner = {"account": "main", "source": "onetrust"}
+    entry = owner | {"lytics_table": "user", "field": "email", "key_check": "c" * 64, "since": START}
+    entry |= {"share_hash": "0" * 64, "share_key": "k"}
+    entries = [{"id": one, "request_id": one, "value_hash": f"{one:>064}", **entry} for one in ids]
+    connection.execute(w.suppressions.insert(), entries)
+    times = dict.fromkeys(("began_at", "ends_at", "next_at"), START + timedelta(days=9_000))
+    kept = owner | times | {"state": "watching", "kek_id": "k", "wrapped": "", "value": SHREDDED}
+    kept |= {"failures": 0, "again": 0}
+    connection.execute(w.watched.insert(), [{"id": one, "request_id": one, **kept} for one in ids])
+    back = {"state": "deleted", "reason": "", "found_at": START, "look_at": START, "follow_on_id": "0" * 32}
+    connection.execute(
+        w.returns.insert(), [{"id": one, "suppression_id": one, "request_id": one, **back} for one in ids]
+    )
+    followed = connection.scalars(select(t.requests.c.id).limit(WAITING)).all()
+    leave = insert_or_leave(connection.dialect.name, w.follow_ons, ("request_id",))
+    connection.execute(leave, [{"request_id": one, "follows": one} for one in followed])
 
 
 def fill_log(connection: Connection) -> None:
@@ -445,6 +523,9 @@ def is_about_everything(asking: str, statement: str) -> bool:
         return True
     # From its end, and no further than was asked for; and, once after a change of the key, what was made before it.
     if (asking == "audit" and "LIMIT" in statement) or (asking == "hold" and "key_check !=" in statement):
+        return True
+    # Asked for by hand: everything that is on the list, and everybody who ever came back.
+    if asking in {"suppression export", "suppression list"}:
         return True
     return counts or (asking == "show" and "external" in statement.partition("WHERE")[2])
 
