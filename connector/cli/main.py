@@ -37,9 +37,11 @@ def cli(context: click.Context, config_path: str, overrides: tuple[str, ...]) ->
 
 
 def _add_commands() -> None:
-    from connector.cli import approve, configuration, demo, dlq, doctor, guards, inspect, keys, rehearse, serve, verify
+    from connector.cli import alerts, approve, configuration, demo, dlq, doctor, guards, inspect, keys, rehearse, serve
+    from connector.cli import verify as verification
 
-    for module in (serve, inspect, doctor, dlq, approve, guards, verify, keys, configuration, rehearse, demo):
+    of_requests = (serve, inspect, doctor, dlq, approve, guards)
+    for module in (*of_requests, alerts, verification, keys, configuration, rehearse, demo):
         for command in module.COMMANDS:
             cli.add_command(command)
 

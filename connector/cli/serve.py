@@ -24,6 +24,7 @@ from connector.services.schema import check_schemas
 from connector.services.site import Site
 from connector.store import schema
 from connector.wiring import open_database
+from connector.wiring.meters import serve_metrics
 
 # Seconds that a child gets to finish what is in hand before it is killed, and of these the web server's own processes.
 GRACE_S = 30.0
@@ -87,7 +88,11 @@ def worker(context: Context) -> None:
     restarts = int(before) if before.isdecimal() else 0
     # Beside the work, which does not wait for it.
     threading.Thread(target=_look_around, args=(site,), daemon=True).start()
-    engine_of(site, context.config.engine.tick_s, partial(_begin_anew, context), restarts).run()
+    end = serve_metrics(context.config, site)
+    try:
+        engine_of(site, context.config.engine.tick_s, partial(_begin_anew, context), restarts).run()
+    finally:
+        end()
 
 
 def _look_around(site: Site) -> None:

@@ -13,10 +13,12 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 from pydantic.config import JsonDict
 
 from connector.config.account import AccountSettings
+from connector.config.alerts import AlertsSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
+from connector.config.metrics import MetricsSettings, beside_the_receiver
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.secrets import KeyRef
@@ -228,6 +230,8 @@ class Config(Section):
     store: StoreSettings = Field(description="Where everything is kept.")
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The worker.")
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+    metrics: Annotated[MetricsSettings, AfterValidator(beside_the_receiver)] = Field(default_factory=MetricsSettings)
+    alerts: AlertsSettings = Field(default_factory=AlertsSettings)
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
+from connector.services.alerts import alert
 from connector.services.backstop import backstop
 from connector.services.confirm import confirm
 from connector.services.look_up import look_up_before
@@ -87,6 +88,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("report", report, per=Per.SOURCE),
     Step("progress", progress, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
+    Step("alert", alert, every=6),
 )
 
 

@@ -4,4 +4,5 @@ Truth is what is stored here: a step reads rows, acts, and writes rows back guar
 """
 
 # Whoever walks over all tables, to copy or to compare them, finds these too.
+from connector.store import alert_tables as alert_tables
 from connector.store import guard_tables as guard_tables

@@ -229,9 +229,10 @@ def of_operation(connection: Connection, operation_id: str, state: TargetState) 
 def of_submission(connection: Connection, submission_id: str, state: TargetState) -> Sequence[AnyRow]:
     """Return a submission's targets in `state`, with their values."""
     return connection.execute(
-        select(targets.c.id, targets.c.request_id, targets.c.value, targets.c.tries, targets.c.due_at).where(
-            targets.c.submission_id == submission_id, targets.c.state == state
-        )
+        select(
+            *(targets.c.id, targets.c.request_id, targets.c.value, targets.c.tries, targets.c.due_at),
+            targets.c.entered_at,
+        ).where(targets.c.submission_id == submission_id, targets.c.state == state)
     ).all()
 
 

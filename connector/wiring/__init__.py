@@ -23,7 +23,8 @@ from connector.errors import Misconfigured, Temporary
 from connector.hosts import AllowedHost
 from connector.mapping.rules import RuleSet, compile_rules
 from connector.observe.log import configure
-from connector.outbound import Client
+from connector.observe.meters import CountedLog
+from connector.outbound import Client, Told, tell_nobody
 from connector.outbound.guarded import Guarded
 from connector.policy.retry import RetryPolicy
 from connector.ports import Documents, Log, Source
@@ -42,6 +43,8 @@ from connector.store.jobs import Wake
 from connector.web import tokens
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work, fuse_policy
+from connector.wiring.alarms import alarms_of
+from connector.wiring.meters import open_meters, told_by
 from connector.wiring.onetrust import Tenant
 from connector.wiring.platforms import backstop_of, read_back, reporter
 
@@ -86,22 +89,31 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
     stop = threading.Event()
     engine = config.engine
     log = configure(role, config.log.level, config.log.format)
-    http = guarded_client(config, clock)
+    meters = open_meters(config, role, log)
+    if meters is not None:
+        log = CountedLog(log, meters)
+    http = guarded_client(config, clock, told_by(meters, "sender"))
     documents = published_documents(http, log)
     database = open_database(config)
-    sources = {name: _source(config, name, clock, stop, documents) for name in config.sources}
+    sources = {
+        name: _source(config, name, clock, stop, documents, told_by(meters, "source", name)) for name in config.sources
+    }
     return Site(
         database=database,
         clock=clock,
         pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
         sources=sources,
-        accounts={name: account_work(name, one, clock, stop) for name, one in config.accounts.items()},
+        accounts={
+            name: account_work(name, one, clock, stop, told_by(meters, "lytics", name))
+            for name, one in config.accounts.items()
+        },
         log=log,
         rng=random.random,
         report_retry=_REPORT_RETRY,
         budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
         stop=stop,
         reached=stopper(os.environ),
+        alarms=alarms_of(config, clock, meters),
         confirm=partial(_confirm, http),
         wake=wake_nobody if database.is_sqlite else _waking(sources),
     )
@@ -123,12 +135,12 @@ def _waking(sources: Mapping[str, SourceWork]) -> Callable[[Connection, Collecti
     return wake
 
 
-def guarded_client(config: Config, clock: Clock) -> Guarded:
+def guarded_client(config: Config, clock: Clock, told: Told = tell_nobody) -> Guarded:
     """Return the client for addresses that a sender names: hosts of `[outbound]`, and of key addresses in checks."""
     named = (AllowedHost.parse(one) for one in config.outbound.allowed_hosts)
     addresses = (one for source in config.sources.values() for one in key_addresses(source.verify))
     implied = (host for one in addresses if (host := AllowedHost.of_url(one.url)) is not None)
-    return Guarded(dict.fromkeys((*named, *implied)), clock=clock, rehearsal=config.outbound.rehearsal)
+    return Guarded(dict.fromkeys((*named, *implied)), clock=clock, rehearsal=config.outbound.rehearsal, told=told)
 
 
 def published_documents(http: Guarded, log: Log) -> PublishedDocuments:
@@ -167,10 +179,12 @@ def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
     return PLATFORMS[settings.platform](described), rules, scope
 
 
-def _source(config: Config, name: str, clock: Clock, stop: threading.Event, documents: Documents) -> SourceWork:
+def _source(
+    config: Config, name: str, clock: Clock, stop: threading.Event, documents: Documents, told: Told
+) -> SourceWork:
     settings = config.sources[name]
     dialect, rules, scope = reading_of(settings)
-    onetrust = Tenant.of(settings.report, clock, stop) if settings.report is not None else None
+    onetrust = Tenant.of(settings.report, clock, stop, told) if settings.report is not None else None
     content_types = settings.generic.content_types if settings.generic is not None else {"application/json"}
     return SourceWork(
         name=name,
@@ -180,7 +194,7 @@ def _source(config: Config, name: str, clock: Clock, stop: threading.Event, docu
         url=settings.url,
         media_types=media_types(settings.verify) | content_types,
         dialect=dialect,
-        reporter=reporter(settings, onetrust, clock, stop, rehearsal=config.outbound.rehearsal),
+        reporter=reporter(settings, onetrust, clock, stop, rehearsal=config.outbound.rehearsal, told=told),
         rules=rules,
         scope=scope,
         regulation=settings.regulation,

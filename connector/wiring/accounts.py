@@ -12,7 +12,7 @@ from connector.lytics.account import Account, DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
 from connector.lytics.pace import Pace, RateLimit
-from connector.outbound import Client
+from connector.outbound import Client, Told, tell_nobody
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
@@ -44,10 +44,12 @@ def approval_of(settings: AccountSettings) -> Approval:
     return Approval(ApprovalMode(settings.approval), settings.approval_above)
 
 
-def account_work(name: str, settings: AccountSettings, clock: Clock, stop: threading.Event) -> AccountWork:
+def account_work(
+    name: str, settings: AccountSettings, clock: Clock, stop: threading.Event, told: Told = tell_nobody
+) -> AccountWork:
     """Build what the steps work with for one account."""
     pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
-    http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+    http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot, told=told)
     account = lytics_account(name, settings, http)
     return AccountWork(
         name=name,

@@ -10,7 +10,7 @@ from connector.clock import Clock
 from connector.config.onetrust import ReportSettings
 from connector.lytics.pace import Pace, RateLimit
 from connector.model import SourceStatus
-from connector.outbound import Client
+from connector.outbound import Client, Told, tell_nobody
 from connector.ports import FollowUp, Reporter
 from connector.services.extras import Extras
 from connector.sources.onetrust.api import OneTrustApi
@@ -32,11 +32,11 @@ class Tenant:
     api: OneTrustApi
 
     @classmethod
-    def of(cls, settings: ReportSettings, clock: Clock, stop: threading.Event) -> Tenant:
+    def of(cls, settings: ReportSettings, clock: Clock, stop: threading.Event, told: Told = tell_nobody) -> Tenant:
         """Build the client of a tenant."""
         pace = Pace(RateLimit(settings.requests_per_second, stop=stop), REPORT_CONCURRENCY, stop=stop)
         base_url = base_url_of(settings.host, settings.base_url)
-        http = Client(base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+        http = Client(base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot, told=told)
         tokens = TokenSource(
             http,
             settings.client_id.reveal(),

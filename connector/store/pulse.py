@@ -1,0 +1,218 @@
+"""How everything stands now, for metrics and alerts: what is open, late, given up or blown, by source and account.
+
+Asked again and again, so every question is answered by an index and reads at most `MOST` rows: those that press most.
+A number that reaches `MOST` means "at least". What is finished is never counted here. No personal value is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, Select, func, select
+
+from connector.states import (
+    OPEN_REQUESTS,
+    TERMINAL_TARGETS,
+    OperationState,
+    ReportState,
+    RequestState,
+    SubmissionState,
+    TargetState,
+)
+from connector.store import alerts, fuses
+from connector.store.columns import AnyRow
+from connector.store.dead_letters import UNFULFILLED, is_dropped
+from connector.store.tables import key_uses, operations, reports, requests, submissions, targets
+
+MOST: Final = 10_000
+
+_OPEN: Final = tuple(state for state in RequestState if state in OPEN_REQUESTS)
+_OPEN_TARGETS: Final = tuple(state for state in TargetState if state not in TERMINAL_TARGETS)
+_OPEN_SUBMISSIONS: Final = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
+# The indexes that begin with the account hold one part of the targets each.
+_PARTS_OF_TARGETS: Final = (targets.c.known_before.is_(None), targets.c.known_before.is_not(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many wait, and since when the first of them does; None if nobody does."""
+
+    number: int = 0
+    since: datetime | None = None
+
+    def __add__(self, other: Crowd) -> Crowd:
+        begins = [one for one in (self.since, other.since) if one is not None]
+        return Crowd(self.number + other.number, min(begins, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Due dates of a source's open requests.
+
+    Attributes:
+        late, near: how many are past, and how many come within the time asked for.
+        next: the earliest of all.
+    """
+
+    late: int = 0
+    near: int = 0
+    next: datetime | None = None
+
+    def __add__(self, other: Due) -> Due:
+        dates = [one for one in (self.next, other.next) if one is not None]
+        return Due(self.late + other.late, self.near + other.near, min(dates, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """The secret that a source used last: when it was used first, and when last."""
+
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How everything stands. Keys are names of sources and accounts as the store has them.
+
+    Attributes:
+        fuses: (scope, name) of those that blew, and when.
+        refusals: the remote systems that refuse us, named as calls to them are, and since when.
+    """
+
+    requests: Mapping[tuple[str, RequestState], Crowd]
+    due: Mapping[str, Due]
+    targets: Mapping[tuple[str, TargetState], Crowd]
+    submissions: Mapping[tuple[str, SubmissionState], Crowd]
+    operations: Mapping[str, Crowd]
+    reports: Mapping[str, Crowd]
+    dead_reports: Mapping[str, int]
+    unfulfilled: Mapping[str, int]
+    fuses: Mapping[tuple[str, str], datetime]
+    keys: Mapping[str, KeyUse]
+    refusals: Mapping[str, datetime]
+
+
+def take(
+    connection: Connection, now: datetime, accounts: Iterable[str], sources: Iterable[str], near: timedelta
+) -> Pulse:
+    """Look at everything once.
+
+    Args:
+        accounts, sources: those that are configured.
+        near: a due date that comes within this time counts as near.
+    """
+    waiting, due = _requests(connection, now, near)
+    accounts, sources = sorted(accounts), sorted(sources)
+    return Pulse(
+        requests=waiting,
+        due=due,
+        targets={(name, state): _targets(connection, name, state) for name in accounts for state in _OPEN_TARGETS},
+        submissions={
+            (name, state): _crowd(
+                connection,
+                select(submissions.c.intended_at.label("since")).where(
+                    submissions.c.state == state, submissions.c.account == name
+                ),
+            )
+            for name in accounts
+            for state in _OPEN_SUBMISSIONS
+        },
+        operations={
+            name: _crowd(
+                connection,
+                select(operations.c.started_at.label("since"))
+                .where(operations.c.account == name, operations.c.state == OperationState.RUNNING)
+                .order_by(operations.c.next_at),
+            )
+            for name in accounts
+        },
+        reports={
+            name: _crowd(
+                connection,
+                select(reports.c.created_at.label("since"))
+                .where(reports.c.source == name, reports.c.state == ReportState.QUEUED)
+                .order_by(reports.c.next_at),
+            )
+            for name in sources
+        },
+        dead_reports=_by_source(connection, select(reports.c.source).where(reports.c.state == ReportState.DEAD)),
+        unfulfilled=_unfulfilled(connection),
+        fuses={(row.scope, row.name): row.blown_at for row in fuses.blown(connection)},
+        keys=_keys(connection),
+        refusals={row.system: row.first_at for row in alerts.refused(connection)},
+    )
+
+
+def _requests(
+    connection: Connection, now: datetime, near: timedelta
+) -> tuple[dict[tuple[str, RequestState], Crowd], dict[str, Due]]:
+    waiting: dict[tuple[str, RequestState], Crowd] = {}
+    due: dict[str, Due] = {}
+    for state in _OPEN:
+        # The most pressing first, as the index has them.
+        each = (
+            select(requests.c.source, requests.c.received_at, requests.c.due_at)
+            .where(requests.c.state == state)
+            .order_by(requests.c.due_at, requests.c.id)
+            .limit(MOST)
+            .subquery()
+        )
+        late = func.count().filter(each.c.due_at < now)
+        soon = func.count().filter(each.c.due_at >= now, each.c.due_at < now + near)
+        asked = select(
+            each.c.source, func.count(), func.min(each.c.received_at), late, soon, func.min(each.c.due_at)
+        ).group_by(each.c.source)
+        for source, number, since, are_late, are_near, first in connection.execute(asked):
+            waiting[source, state] = Crowd(number, since)
+            due[source] = due.get(source, Due()) + Due(are_late, are_near, first)
+    return waiting, due
+
+
+def _targets(connection: Connection, account: str, state: TargetState) -> Crowd:
+    found = Crowd()
+    for part in _PARTS_OF_TARGETS:
+        found += _crowd(
+            connection,
+            select(targets.c.entered_at.label("since"))
+            .where(targets.c.account == account, targets.c.state == state, part)
+            .order_by(targets.c.due_at, targets.c.id),
+        )
+    return found
+
+
+def _crowd(connection: Connection, asked: Select[tuple[datetime]]) -> Crowd:
+    each = asked.limit(MOST).subquery()
+    number, since = connection.execute(select(func.count(), func.min(each.c.since))).one()
+    return Crowd(number, since)
+
+
+def _by_source(connection: Connection, asked: Select[tuple[str]]) -> dict[str, int]:
+    each = asked.limit(MOST).subquery()
+    return dict(connection.execute(select(each.c.source, func.count()).group_by(each.c.source)).tuples().all())
+
+
+def _unfulfilled(connection: Connection) -> dict[str, int]:
+    """Count the requests that were not carried out in full, among the latest: operators let older ones rest."""
+    found: dict[str, int] = {}
+    for state in UNFULFILLED:
+        latest = (
+            select(requests.c.source, is_dropped().label("rests"))
+            .where(requests.c.state == state)
+            .order_by(requests.c.due_at.desc(), requests.c.id.desc())
+            .limit(MOST)
+            .subquery()
+        )
+        asked = select(latest.c.source, func.count()).where(~latest.c.rests).group_by(latest.c.source)
+        for source, number in connection.execute(asked):
+            found[source] = found.get(source, 0) + number
+    return found
+
+
+def _keys(connection: Connection) -> dict[str, KeyUse]:
+    # One row for each secret that was ever used.
+    rows: Iterable[AnyRow] = connection.execute(select(key_uses).order_by(key_uses.c.last_used_at))
+    return {row.source: KeyUse(row.first_used_at, row.last_used_at) for row in rows}
