@@ -96,10 +96,12 @@ class Mail:
     def _connected(self) -> smtplib.SMTP:
         """Return the server, greeted and encrypted as configured, and told who we are."""
         one = self.server
+        # By default the library looks up what this machine is called, and tells it.
+        name = self.sender.rpartition("@")[2]
         if one.encryption is Encryption.TLS:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(one.host, one.port, timeout=_TIMEOUT_S, context=one.context())
+            server: smtplib.SMTP = smtplib.SMTP_SSL(one.host, one.port, name, timeout=_TIMEOUT_S, context=one.context())
         else:
-            server = smtplib.SMTP(one.host, one.port, timeout=_TIMEOUT_S)
+            server = smtplib.SMTP(one.host, one.port, name, timeout=_TIMEOUT_S)
         try:
             if one.encryption is Encryption.STARTTLS:
                 server.starttls(context=one.context())

@@ -192,7 +192,8 @@ def _crowd(connection: Connection, asked: Select[tuple[datetime]]) -> Crowd:
 
 def _by_source(connection: Connection, asked: Select[tuple[str]]) -> dict[str, int]:
     each = asked.limit(MOST).subquery()
-    return dict(connection.execute(select(each.c.source, func.count()).group_by(each.c.source)).tuples().all())
+    rows = connection.execute(select(each.c.source, func.count()).group_by(each.c.source))
+    return {source: number for source, number in rows}  # noqa: C416 - rows are no pairs to the type checker
 
 
 def _unfulfilled(connection: Connection) -> dict[str, int]:
