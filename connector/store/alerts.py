@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, delete, func, select, tuple_, update
 
 from connector.alerting import Alert, Kind, Scope
 from connector.policy.alerts import Standing
@@ -74,7 +74,14 @@ def remember(connection: Connection, changed: Mapping[Whose, Standing | None], b
 
 
 def put(connection: Connection, channel: str, alert: Alert) -> None:
-    """Let a message wait for its channel, in place of an older one about the same that was not sent yet."""
+    """Let a message wait for its channel, in place of an older one about the same that was not sent yet.
+
+    A channel that fails is left alone as long as was decided, whatever is new.
+    """
+    mine = alert_messages.c.channel == channel
+    waits = connection.execute(
+        select(func.max(alert_messages.c.next_at), func.max(alert_messages.c.tries)).where(mine)
+    ).one()
     same = tuple_(alert_messages.c.channel, *_WHOSE_MESSAGE) == tuple_(channel, alert.kind, alert.scope, alert.name)
     connection.execute(delete(alert_messages).where(same))
     connection.execute(
@@ -88,7 +95,8 @@ def put(connection: Connection, channel: str, alert: Alert) -> None:
             number=alert.count,
             since=alert.since,
             created_at=alert.at,
-            next_at=alert.at,
+            tries=waits[1] or 0,
+            next_at=max(alert.at, waits[0] or alert.at),
         )
     )
 

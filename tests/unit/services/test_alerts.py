@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -143,7 +144,7 @@ def test_a_channel_that_fails_is_tried_ever_more_rarely_and_keeps_no_other_waiti
         tell(bench)
     assert len(channel.sent) == len(deaf.sent) == 1
     failed = [fields for action, fields in bench.log.records if action == "alert_failed"]
-    waits = [later["next_at"] - one["next_at"] for one, later in zip(failed, failed[1:], strict=False)]
+    waits = [later["next_at"] - one["next_at"] for one, later in pairwise(failed)]
     assert len(failed) == 4
     assert waits == sorted(waits)
     assert waits[0] < waits[-1]
