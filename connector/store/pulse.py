@@ -28,6 +28,8 @@ from connector.store.dead_letters import UNFULFILLED, is_dropped
 from connector.store.tables import key_uses, operations, reports, requests, submissions, targets
 
 MOST: Final = 10_000
+# Of values, the oldest is looked for among so many.
+FIRST: Final = 500
 
 _OPEN: Final = tuple(state for state in RequestState if state in OPEN_REQUESTS)
 _OPEN_TARGETS: Final = tuple(state for state in TargetState if state not in TERMINAL_TARGETS)
@@ -175,12 +177,19 @@ def _requests(
 def _targets(connection: Connection, account: str, state: TargetState) -> Crowd:
     found = Crowd()
     for part in _PARTS_OF_TARGETS:
-        found += _crowd(
-            connection,
-            select(targets.c.entered_at.label("since"))
-            .where(targets.c.account == account, targets.c.state == state, part)
-            .order_by(targets.c.due_at, targets.c.id),
-        )
+        here = (targets.c.account == account, targets.c.state == state, part)
+        # Counted in the index alone; when they began to wait stands in the rows.
+        each = select(targets.c.due_at).where(*here).limit(MOST).subquery()
+        number = connection.scalar(select(func.count()).select_from(each)) or 0
+        if number:
+            first = (
+                select(targets.c.entered_at.label("since"))
+                .where(*here)
+                .order_by(targets.c.due_at, targets.c.id)
+                .limit(FIRST)
+                .subquery()
+            )
+            found += Crowd(number, connection.scalar(select(func.min(first.c.since))))
     return found
 
 

@@ -33,9 +33,13 @@ MIDDLES = {
     "0006": "ADD COLUMN remind_at",
     "0007": "CREATE TABLE holds",
     "0008": "ADD COLUMN approved_at",
+    "0013": "CREATE TABLE alerts",
 }
 # None of these tables was there in the oldest schema.
-NEW_TABLES = {"replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"}
+NEW_TABLES = {
+    *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit"),
+    *("refusals", "alerts", "alert_messages"),
+}
 
 
 def noted(revision: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from connector.model import Delivered
 from connector.policy.fuse import FusePolicy
 from connector.private import Private
 from connector.services import fuses, holds
+from connector.services.alarms import Alarms
+from connector.services.alerts import alert
 from connector.services.backstop import backstop
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
 from tests.support.listings import Lister, Roll, asking, looking
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
+from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling
 
 TABLES = tuple(t.metadata.sorted_tables)
 
@@ -38,8 +41,18 @@ def rich_bench(folder: Path) -> Bench:
     bench.look_through(None)
     bench.deliver("waits-1", event="e-waits-1")
     bench.deliver("waits-2", ("email", "wäits 2@example.com"), ("loyalty id", "Ł-2"))
+    _told(bench)
     bench.database.close()
     return bench
+
+
+def _told(bench: Bench) -> None:
+    """Let operators have been told what is wrong, and a channel not have taken it; and a credential be refused."""
+    deaf = StandInChannel("deaf", answers=[Temporary(Code.REMOTE_FAULT)])
+    bench.site = replace(bench.site, alarms=Alarms(channels=(deaf,)))
+    bench.site.refusals.note(bench.database, "main", Code.TOKEN_REFUSED, bench.clock.now())
+    alert(bench.site)
+    bench.site = replace(bench.site, alarms=Alarms())
 
 
 def _guarded(bench: Bench) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from connector.alerting import Alert, Kind, Phase
 from connector.clock import FixedClock
 from connector.codes import Code
 from connector.errors import ConnectorError, NotFound, Refused
@@ -230,3 +231,26 @@ class StandInCommenter:
             raise answer
         self.said.append((external["subtask_id"], text))
         return answer
+
+
+@dataclass
+class StandInChannel:
+    """Takes messages, unless it is told to answer otherwise first."""
+
+    name: str = "ops"
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    sent: list[Alert] = field(default_factory=list)
+    answers: list[BaseException] = field(default_factory=list)
+    after: BaseException | None = None
+
+    def send(self, alert: Alert) -> None:
+        if self.answers:
+            raise self.answers.pop(0)
+        self.sent.append(alert)
+        if self.after is not None:
+            after, self.after = self.after, None
+            raise after
+
+    @property
+    def said(self) -> list[tuple[Kind, Phase, int]]:
+        return [(one.kind, one.phase, one.count) for one in self.sent]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -26,30 +26,7 @@ from connector.store import alert_tables as a
 from connector.store import fuses, keys
 from connector.store import tables as t
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed
-
-
-@dataclass
-class StandInChannel:
-    """Takes messages, unless it is told to answer otherwise first."""
-
-    name: str = "ops"
-    kinds: tuple[Kind, ...] = tuple(Kind)
-    sent: list[Alert] = field(default_factory=list)
-    answers: list[BaseException] = field(default_factory=list)
-    after: BaseException | None = None
-
-    def send(self, alert: Alert) -> None:
-        if self.answers:
-            raise self.answers.pop(0)
-        self.sent.append(alert)
-        if self.after is not None:
-            after, self.after = self.after, None
-            raise after
-
-    @property
-    def said(self) -> list[tuple[Kind, Phase, int]]:
-        return [(one.kind, one.phase, one.count) for one in self.sent]
+from tests.support.stand_ins import Killed, StandInChannel
 
 
 @pytest.fixture

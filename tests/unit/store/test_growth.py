@@ -19,14 +19,16 @@ from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
 from connector.private import Private
 from connector.services import holds
+from connector.services.alarms import Alarms
+from connector.services.alerts import alert
 from connector.services.site import Budgets
 from connector.services.submit import submit
-from connector.store import checkup, fuses, overview
+from connector.store import checkup, fuses, overview, pulse
 from connector.store.audit import Decision
 from connector.store.database import Database
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.site import Bench
-from tests.support.stand_ins import StandInCommenter
+from tests.support.stand_ins import StandInChannel, StandInCommenter
 
 FEW, MANY = 100, 10_000
 BUDGET = 20
@@ -197,6 +199,12 @@ def crowded(bench: Bench) -> None:
     submit(bench.site)
 
 
+def listening(bench: Bench) -> None:
+    """Let operators be told, who were told already what there is to tell."""
+    bench.site = replace(bench.site, alarms=Alarms(channels=(StandInChannel(),)))
+    alert(bench.site)
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -222,6 +230,7 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "progress": (backlog.QUEUED, "progress", remembered),
     "progress when all is over": (backlog.DONE, "progress", remembered),
     "prune": (backlog.DONE, "prune", None),
+    "alert": (backlog.DONE, "alert", listening),
 }
 
 
@@ -289,6 +298,22 @@ def test_a_look_at_deadlines_walks_over_nothing_that_is_finished(tmp_path: Path)
     # The latest bulk calls alone are read.
     assert cost.work < MANY
     assert cost.rows < 100
+
+
+@pytest.mark.parametrize("stage", [backlog.RECEIVED, backlog.QUEUED, backlog.SUBMITTED, backlog.UNREPORTED])
+def test_a_look_at_everything_reads_so_many_rows_and_no_more(
+    tmp_path: Path, stage: backlog.Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "MOST", 50)
+    costs = []
+    for number in (FEW, MANY):
+        bench = piled(f"sqlite:///{tmp_path / str(number)}.db", stage, number)
+        with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+            pulse.take(connection, bench.clock.now(), ["main"], ["onetrust"], timedelta(days=7))
+        costs.append(cost)
+    few, many = costs
+    assert many.rows == few.rows
+    assert many.work <= 1.6 * few.work + 5_000
 
 
 def test_the_measure_sees_a_walk(tmp_path: Path) -> None:

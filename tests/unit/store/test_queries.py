@@ -26,6 +26,7 @@ from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
 from connector.private import Private
 from connector.services import approvals, fuses, holds
+from connector.services.alarms import Alarms
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
 from connector.store import audit, checkup, overview, targets
@@ -38,13 +39,14 @@ from connector.store.fuses import Scope
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.site import RULES, START, Bench
-from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling
+from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling
 
 NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
 WAITING = 1500
 # One row for each secret in use, one for each source and account, and a month of hours for each of these.
-ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts"})
+# And one for each trouble that operators are told of, and each system that refuses us.
+ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts", "refusals", "alerts", "alert_messages"})
 
 # Who asks besides the steps.
 BESIDE = frozenset(
@@ -229,6 +231,8 @@ class Life:
 
 def live(bench: Bench, noted: Noted) -> None:
     life = Life(bench, noted)
+    listening = StandInChannel(answers=[Temporary(Code.REMOTE_FAULT)])
+    bench.site = replace(bench.site, alarms=Alarms(channels=(listening,)))
     life.comes_in()
     life.is_carried_out()
     life.dies_and_goes_on()
