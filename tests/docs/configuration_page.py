@@ -59,7 +59,7 @@ def _tables_within(whole: Json, path: str, prop: Json) -> Iterator[tuple[str, Js
     if "oneOf" in items:
         for one in items["oneOf"]:
             yield f'[[{path}]] check = "{_resolved(whole, one)["properties"]["check"]["const"]}"', one
-    elif "$ref" in items:
+    elif "properties" in _resolved(whole, items):
         yield f"[[{path}]]", items
     elif "properties" in _resolved(whole, prop):
         yield f"[{path}]", prop
@@ -94,7 +94,8 @@ def _kind(whole: Json, prop: Json) -> str:
     if "properties" in shape:
         return "table, see below"
     if shape["type"] == "array":
-        of = "tables" if {"oneOf", "$ref"} & set(shape["items"]) else _kind(whole, shape["items"])
+        is_table = "oneOf" in shape["items"] or "properties" in _resolved(whole, shape["items"])
+        of = "tables" if is_table else _kind(whole, shape["items"])
         return f"list of {of.replace('reference', 'references')}{_bounds(shape)}"
     if shape["type"] == "string":
         return "reference" if "env|file" in shape.get("pattern", "") else "text"
