@@ -17,24 +17,10 @@ from connector.codes import Code
 from connector.errors import Misconfigured, Refused, Temporary
 from connector.outbound.guarded import Guarded
 from connector.private import Secret
-from connector.verify.key_format import make_key
 from connector.verify.keys import MacKey
-from connector.verify.presets import PRESETS
+from connector.verify.outgoing import webhook_key
 
-_SCHEME: Final = PRESETS["standard-webhooks"]
 _ICONS: Final = {Phase.FIRING: ":rotating_light:", Phase.RESOLVED: ":white_check_mark:", Phase.TEST: ":wave:"}
-
-
-def mac_key(secret: Secret) -> MacKey:
-    """Return what a secret signs with, `whsec_` and base64 or plain base64 of 24 to 64 bytes.
-
-    Raises:
-        Misconfigured: it is none; names its id only.
-    """
-    scheme = _SCHEME
-    key = make_key(secret, scheme.algorithm, scheme.key, scheme.min_secret_bytes, scheme.max_secret_bytes)
-    assert isinstance(key, MacKey)
-    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +43,7 @@ class SignedWebhook:
     _keys: tuple[MacKey, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_keys", tuple(mac_key(one) for one in self.secrets))
+        object.__setattr__(self, "_keys", tuple(webhook_key(one) for one in self.secrets))
 
     def send(self, alert: Alert) -> None:
         """Send a message.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal, Self
 
 from email_validator import EmailNotValidError, validate_email
@@ -11,18 +12,20 @@ from connector.alerting import Kind
 from connector.config.fields import Name
 from connector.config.secrets import Distinct, LiveSecretRef, SecretRef, resolve
 from connector.config.section import Section
+from connector.errors import Misconfigured
 from connector.hosts import AllowedHost
 from connector.private import Secret
+from connector.verify.outgoing import webhook_key
 
-_LOOPBACK: Final = ("http://localhost", "http://127.0.0.1", "http://[::1]")
+_LOOPBACK: Final = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^?#@\s]*)?")
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def _url(value: Any, info: ValidationInfo) -> Secret:
     secret = resolve(value, info)
     url = secret.reveal()
-    # Over http nothing leaves this machine, and only a rehearsal calls it.
-    if AllowedHost.of_url(url) is None and not url.startswith(_LOOPBACK):
+    # Over http nothing leaves this machine; `only_a_rehearsal` says when.
+    if AllowedHost.of_url(url) is None and not _LOOPBACK.fullmatch(url):
         raise ValueError(f"{secret.id}: expected https:// and a full host name, no IP address")
     return secret
 
@@ -32,6 +35,14 @@ def _address(value: str) -> str:
         return validate_email(value, check_deliverability=False, allow_smtputf8=False).normalized
     except EmailNotValidError:
         raise ValueError("expected an e-mail address such as privacy@example.com") from None
+
+
+def _signs(secret: Secret) -> Secret:
+    try:
+        webhook_key(secret)
+    except Misconfigured as error:
+        raise ValueError(error.detail) from None
+    return secret
 
 
 UrlRef = Annotated[Secret, BeforeValidator(_url), WithJsonSchema({"type": "string", "pattern": "^(env|file):.+$"})]
@@ -55,7 +66,7 @@ class WebhookChannelSettings(ChannelSettings):
     url: UrlRef = Field(
         description="A reference to the address: https, with a full host name that leads to a public address."
     )
-    secrets: Annotated[tuple[LiveSecretRef, ...], Distinct] = Field(
+    secrets: Annotated[tuple[Annotated[LiveSecretRef, AfterValidator(_signs)], ...], Distinct] = Field(
         min_length=1,
         description="References to secrets that sign, `whsec_` and base64 of 24 to 64 bytes. Each that counts signs.",
     )
@@ -124,3 +135,13 @@ class AlertsSettings(Section):
         if len(set(self.names)) != len(self.names):
             raise ValueError("two channels have the same name")
         return self
+
+
+def only_a_rehearsal(settings: AlertsSettings, info: ValidationInfo) -> AlertsSettings:
+    """Refuse to tell a receiver on this machine without TLS, unless this is a rehearsal."""
+    outbound = info.data.get("outbound")
+    called: tuple[WebhookChannelSettings | SlackChannelSettings, ...] = (*settings.webhooks, *settings.slack)
+    for one in called:
+        if one.url.reveal().startswith("http:") and outbound is not None and not outbound.rehearsal:
+            raise ValueError(f"{one.name}: http is for rehearsals alone: use https, or set outbound.rehearsal")
+    return settings

@@ -28,8 +28,11 @@ class MetricsSettings(Section):
 
     @property
     def folder(self) -> Path | None:
-        """Where counters are kept; None if there are none."""
-        return Path(self.directory) if self.directory else None
+        """Where counters are kept; None if there are none.
+
+        A folder of its own below the directory: what is in it is read as counters, and taken away, by its name.
+        """
+        return Path(self.directory) / "counted" if self.directory else None
 
 
 def beside_the_receiver(settings: MetricsSettings, info: ValidationInfo) -> MetricsSettings:

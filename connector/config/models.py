@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 from pydantic.config import JsonDict
 
 from connector.config.account import AccountSettings
-from connector.config.alerts import AlertsSettings
+from connector.config.alerts import AlertsSettings, only_a_rehearsal
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
 from connector.config.fuse import SourceFuseSettings
@@ -231,10 +231,10 @@ class Config(Section):
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The worker.")
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
     metrics: Annotated[MetricsSettings, AfterValidator(beside_the_receiver)] = Field(default_factory=MetricsSettings)
-    alerts: AlertsSettings = Field(default_factory=AlertsSettings)
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )
+    alerts: Annotated[AlertsSettings, AfterValidator(only_a_rehearsal)] = Field(default_factory=AlertsSettings)
     accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
         min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
     )

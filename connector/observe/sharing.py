@@ -16,6 +16,7 @@ from prometheus_client import values
 
 # What the library makes at first; a file that is not reserved on disk ends its process when the disk is full.
 _FILE_BYTES: Final = 1 << 20
+_KINDS: Final = ("counter", "histogram")
 _VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -35,12 +36,14 @@ def join(directory: Path, *, counts: bool) -> TextIO:
     except BlockingIOError:
         pass
     else:
-        for old in directory.glob("*.db"):
-            old.unlink(missing_ok=True)
+        for kind in _KINDS:
+            # Nothing else, whatever directory was named.
+            for old in directory.glob(f"{kind}_*.db"):
+                old.unlink(missing_ok=True)
     # Whoever counts holds this, so that nobody takes its files away.
     fcntl.flock(lock, fcntl.LOCK_SH)
     if counts:
-        for kind in ("counter", "histogram"):
+        for kind in _KINDS:
             _reserve(directory / f"{kind}_{os.getpid()}.db")
         os.environ[_VARIABLE] = str(directory)
         # The library decides when it is imported, which may have been before the configuration was read.

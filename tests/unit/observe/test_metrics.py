@@ -297,3 +297,11 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_system(tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         sharing.join(tmp_path / "file", counts=True)
+
+
+def test_nothing_but_counters_is_taken_away(tmp_path: Path) -> None:
+    """Whatever directory an operator names, the store that may lie in it stays."""
+    for name in ("store.db", "counter_4711.db", "histogram_4711.db", "other.db"):
+        (tmp_path / name).write_text("x")
+    sharing.join(tmp_path, counts=False).close()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["lock", "other.db", "store.db"]
