@@ -12,7 +12,7 @@ COMPILE := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench fuzz docs lock clean
+.PHONY: help demo test soak check bench fuzz docs screenshots lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ docs: $(VENV)/.dev ## write the generated pages again
 	@$(BIN)/python -m tests.docs.doctor_page docs/doctor.md
 	@$(BIN)/python -m tests.docs.onetrust_files docs/examples/onetrust
 	@$(BIN)/python -m tests.unit.verify.schemes.schemes_page docs/schemes.md
+
+screenshots: $(VENV)/.dev ## take the pictures of the dashboard again (it needs Debian's chromium, or any on the PATH)
+	@$(BIN)/python -m tests.browser.screenshots docs/screenshots
 
 lock: | $(BIN)/python ## pin pyproject.toml's dependencies (UPGRADE=--upgrade for the newest versions)
 	@test -x $(VENV)/lock/bin/uv || { $(BIN)/python -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -qq uv==$(UV); }

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import click
 from rich.console import Console, RenderableType
 
-from bench import accept, drain, drained, growth, pipeline, soak, through, throughput, verify
+from bench import accept, drain, drained, growth, pipeline, sealing, soak, through, throughput, verify
 from bench.peers import measure as peers
 from bench.stage import BenchError
 from connector.errors import ConnectorError
@@ -147,6 +147,14 @@ def throughput_command(callbacks: int, connections: int, faults: float, machine:
 def drain_command(identities: int, window: float, machine: bool) -> None:
     """A million identities carried to their end by one worker: its memory, its cost, and who is the bound."""
     _show(machine, drain=lambda: drain.measure(drained.Plan(identities, window_s=window)))
+
+
+@main.command("sealing")
+@click.option("--rounds", type=click.IntRange(1), default=sealing.Plan().rounds, show_default=True)
+@_as_json
+def sealing_command(rounds: int, machine: bool) -> None:
+    """What it costs to seal and to open what is personal, beside the same without a cipher."""
+    _show(machine, sealing=lambda: sealing.measure(sealing.Plan(rounds)))
 
 
 @main.command("verify")

@@ -7,6 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from connector.store import resealing
+
 # Targets of one bulk call.
 BATCH: Final = 100
 _PER_CALL: Final = ("submissions", "operations")
@@ -24,6 +26,11 @@ class Stage:
     known_before: str = ""
     operation: str = ""
     report: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was so long ago that nothing personal of it is left."""
+        return self.request == "completed" and self.report == "sent"
 
 
 DONE: Final = Stage("completed", target="deleted", known_before="present", operation="finished", report="sent")
@@ -46,6 +53,7 @@ def pile_up(
     digest: str,
     batch: int = BATCH,
     each: int = 1,
+    sealed: bool = True,
 ) -> None:
     """Insert requests that have come as far as `stage`.
 
@@ -53,9 +61,11 @@ def pile_up(
         first: the number of the first; what was piled up before has smaller ones.
         digest: of the present mapping rules.
         each: identities of one request: an e-mail address, and then loyalty ids.
+        sealed: whether values are sealed, so that steps can open them; False, which is quicker, to look at plans alone.
     """
     names = {"source": source, "account": account, "digest": digest}
     tables = ["requests", "deliveries", "replays", "identities", "history"]
+    tables += ["data_keys"] if not (sealed or stage.is_over) else []
     tables += [*_PER_CALL] if stage.operation else []
     tables += [one for one, wanted in (("targets", stage.target), ("reports", stage.report)) if wanted]
     for table in tables:
@@ -71,6 +81,8 @@ def pile_up(
         for word, meaning in _WORDS[connection.dialect.name].items():
             statement = statement.replace(word, meaning)
         connection.execute(text(statement), {name: one for name, one in names.items() if f":{name}" in statement})
+    if sealed and not stage.is_over:
+        resealing.seal_all(connection, after=f"{first - 1:032}")
 
 
 # What the two databases say in different words. The time is long ago, one request a minute.
@@ -95,7 +107,7 @@ def _columns(table: str, stage: Stage, batch: int, each: int) -> dict[str, str]:
     own = _number(32)
     # The first identity of a request is an e-mail address.
     is_email = f"(i - 1) % {each} = 0"
-    value = f"CASE WHEN {is_email} THEN 'p' || i || '@example.com' ELSE 'L' || i END"
+    value = "''" if stage.is_over else f"CASE WHEN {is_email} THEN 'p' || i || '@example.com' ELSE 'L' || i END"
     owner = _number(32, f"((i - 1) / {each} + 1)")
     call = _number(32, f"(i - (i - CAST(:first AS INTEGER)) % {batch})")
     started = stage.operation != ""
@@ -117,6 +129,7 @@ def _columns(table: str, stage: Stage, batch: int, each: int) -> dict[str, str]:
             "due_basis": "'gdpr'",
             "mapping_digest": "''" if stage.identity == "received" else ":digest",
             "finished_at": "<time>" if ended else "NULL",
+            "shredded_at": "<time>" if stage.is_over else "NULL",
         },
         "deliveries": {
             "id": own,
@@ -144,7 +157,15 @@ def _columns(table: str, stage: Stage, batch: int, each: int) -> dict[str, str]:
             "state": f"'{stage.identity}'",
             "reason": "''",
         },
-        "history": {"request_id": own, "at": "<time>", "state": "'received'", "reason": "''", "attempt": "1"},
+        "data_keys": {"request_id": own, "kek_id": f"'{'0' * 16}'", "wrapped": f"'{'A' * 84}'"},
+        "history": {
+            "request_id": own,
+            "at": "<time>",
+            "state": "'received'",
+            "reason": "''",
+            "attempt": "1",
+            "log_index": "i",
+        },
         "submissions": {
             "id": own,
             "account": ":account",

@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from connector.sandbox.defaults import WEBHOOK_SECRET
 from connector.sandbox.onetrust_credentials import Hmac
 from connector.services import intake
 from connector.services.site import Site
+from connector.sighting import Sighting
 from connector.store import schema
 
 # The shares of a queue at every place of a life.
@@ -117,6 +118,9 @@ class Remote:
 
     def look_up(self, _table: str, _field: str, _value: Private) -> Presence:
         return Presence.ABSENT
+
+    def look_closely(self, _table: str, _field: str, _value: Private, _fields: Collection[str]) -> Sighting:
+        return Sighting(Presence.ABSENT)
 
     def deliver(self, _report: Report) -> Delivered:
         return Delivered.SENT

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -30,6 +30,7 @@ from connector.model import (
 )
 from connector.private import Private
 from connector.services.site import Site
+from connector.sighting import Sighting
 
 _REPORT_CONCURRENCY: Final = 4
 _DIGITS: Final = re.compile(r"[0-9]+")
@@ -132,6 +133,9 @@ class Remote:
             self.known += 1
             return Presence.PRESENT
 
+    def look_closely(self, table: str, field: str, value: Private, _fields: Collection[str]) -> Sighting:
+        return Sighting(self.look_up(table, field, value), frozenset({(field, value)}))
+
     def deliver(self, report: Report) -> Delivered:
         number = int(report.external["subtask_id"])
         # As the real reporter does: the state is read, then written.
@@ -170,4 +174,4 @@ def with_remotes(site: Site, rate: float, submits: memoryview, stages: memoryvie
 
 
 def _pace(rate: float, concurrency: int, site: Site) -> Pace | None:
-    return Pace(RateLimit(rate, stop=site.stop), concurrency, stop=site.stop) if rate else None
+    return Pace(RateLimit(rate, stop=site.stop), concurrency, lease=site.lease) if rate else None

@@ -15,7 +15,7 @@ from bench.fleet import Fleet
 from connector.sandbox.lytics import FakeLytics
 from connector.sandbox.onetrust import FakeOneTrust
 from connector.states import ReportState, RequestState, SubmissionState
-from connector.store import dead_letters
+from connector.store import dead_letters, vault
 from connector.store.database import Database
 from connector.store.tables import operations, reports, requests, submissions, targets
 
@@ -98,7 +98,8 @@ class Books:
     def _hashes(self) -> dict[str, str]:
         """Return under which hash the store knows each value."""
         with self.database.read() as connection:
-            rows = connection.execute(select(targets.c.value, targets.c.value_hash)).all()
+            wanted = select(targets.c.id, targets.c.request_id, targets.c.value, targets.c.value_hash)
+            rows = vault.opened(connection, connection.execute(wanted).all(), targets.c.value)
         return {row.value.reveal(): row.value_hash for row in rows}
 
     def _in_the_store(self) -> Iterator[str]:

@@ -48,13 +48,22 @@ class Code(StrEnum):
     GRANT_NOT_SUPPORTED = "grant_not_supported"
     SCOPE_UNKNOWN = "scope_unknown"
     TOO_MANY_TOKEN_REQUESTS = "too_many_token_requests"  # noqa: S105 - a reason code
+    # the API
+    API_TOKEN_REFUSED = "api_token_refused"  # noqa: S105 - a reason code
+    API_SCOPE_MISSING = "api_scope_missing"
+    PREVIEW_CHANGED = "preview_changed"
+    TOO_MANY_API_CALLS = "too_many_api_calls"
+    SUPPRESSION_ILLEGIBLE = "suppression_illegible"
     # store and process
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_BUSY = "store_busy"
     STORE_OUTDATED = "store_outdated"
     STORE_MOVED = "store_moved"
     STORE_INCOMPLETE = "store_incomplete"
+    SEALING_KEY_MISSING = "sealing_key_missing"
+    VALUE_UNREADABLE = "value_unreadable"
     COPY_REFUSED = "copy_refused"
+    LOG_DAMAGED = "log_damaged"
     WORKER_ALREADY_RUNNING = "worker_already_running"
     ENGINE_MISMATCH = "engine_mismatch"
     CONFIG_INVALID = "config_invalid"
@@ -74,6 +83,9 @@ class Code(StrEnum):
     PERMISSION_MISSING = "permission_missing"
     DELETION_API_NOT_ANSWERED = "deletion_api_not_answered"
     SUBTASK_NOT_IDENTIFIED = "subtask_not_identified"
+    # access requests
+    ACCESS_DATA_KEPT = "access_data_kept"
+    ACCESS_DATA_GONE = "access_data_gone"
 
 
 class Family(StrEnum):

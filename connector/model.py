@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from connector.private import Private, Secret
-from connector.states import IdentityState
+from connector.states import IdentityState, RequestKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ class Report:
         job_id: our id of the request, as the source was answered it.
         report_id: our id of this message, the same in every try.
         counts: the request in numbers, by the names of `policy.outcome.Counts`; empty for one that is not over.
-        attachment: the evidence, where the source has taken it.
+        attachment: the file that goes with it, where the source has taken it.
     """
 
     external: Mapping[str, str]
@@ -288,6 +288,7 @@ class Report:
     report_id: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     attachment: Filed | None = None
+    kind: RequestKind = RequestKind.ERASURE
 
 
 class Delivered(StrEnum):

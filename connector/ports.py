@@ -6,7 +6,7 @@ raise the errors of `connector.errors` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from connector.model import (
     Verified,
 )
 from connector.private import Private
+from connector.sighting import Sighting
 
 
 class Verifier(Protocol):
@@ -179,6 +180,10 @@ class Profiles(Protocol):
 
     def look_up(self, table: str, field: str, value: Private) -> Presence:
         """Say whether a profile answers to the value; `UNKNOWN` if the answer does not tell."""
+        ...
+
+    def look_closely(self, table: str, field: str, value: Private, fields: Collection[str]) -> Sighting:
+        """Say the same, and by which identifiers in these fields the profile is known, other people's included."""
         ...
 
 

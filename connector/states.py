@@ -2,7 +2,8 @@
 
 A request's state follows from its identities' targets; a target is one (account, table, field, value) that Lytics is
 asked to delete; a submission is one bulk call; an operation is what Lytics lets us follow afterwards (one per call with
-`identity-delete`, one per value with `identity-queue`); a report is one message that we owe the source.
+`identity-delete`, one per value with `identity-queue`); a report is one message that we owe the source; a fetch is one
+profile that an access request asks for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from enum import StrEnum
 from typing import Final
 
 from connector.errors import IllegalMove
+
+
+class RequestKind(StrEnum):
+    """What a request is carried out as. Decided when it is mapped first, and never changed."""
+
+    ERASURE = "erasure"
+    ACCESS = "access"
 
 
 class RequestState(StrEnum):
@@ -23,6 +31,10 @@ class RequestState(StrEnum):
     PARTIAL = "partial"  # some gone, some not
     FAILED = "failed"  # nothing could be deleted
     REJECTED = "rejected"  # refused before anything was deleted
+    # Of access requests alone. Nothing that deletes knows these three.
+    FETCHING = "fetching"  # mapped; its profiles are read
+    DELIVERING = "delivering"  # what was read waits to be handed over
+    ANSWERED = "answered"  # handed over and destroyed here, or there was nothing to hand over
 
 
 class IdentityState(StrEnum):
@@ -58,6 +70,13 @@ class OperationState(StrEnum):
     LOST = "lost"  # Lytics no longer knows the id
 
 
+class FetchState(StrEnum):
+    WAITING = "waiting"  # not read yet, or only without its personal fields
+    FOUND = "found"
+    ABSENT = "absent"  # Lytics knows nobody by it
+    FAILED = "failed"  # Lytics gave no usable answer
+
+
 class ReportState(StrEnum):
     QUEUED = "queued"
     SENT = "sent"
@@ -68,14 +87,28 @@ class ReportState(StrEnum):
     DROPPED = "dropped"  # an operator decided that it is not sent any more, with a reason
 
 
+class WatchState(StrEnum):
+    WATCHING = "watching"  # not there when it was last looked for
+    RETURNED = "returned"  # there again; said, and not deleted
+    DELETING = "deleting"  # there again; a request of our own deletes it
+
+
+class ReturnState(StrEnum):
+    """What became of somebody who was found again."""
+
+    PENDING = "pending"  # being deleted again
+    DELETED = "deleted"  # deleted again, and confirmed as ever
+    NOT_DELETED = "not_deleted"  # only said, or it failed, or was refused: the reason tells
+
+
 R, T, S, P = RequestState, TargetState, SubmissionState, ReportState
 
 REQUEST_MOVES: Final[dict[RequestState, frozenset[RequestState]]] = {
     # Rejected at once: the source lists it as one that is here under another name.
     R.UNCONFIRMED: frozenset({R.RECEIVED, R.HELD, R.REJECTED}),
-    R.RECEIVED: frozenset({R.QUEUED, R.HELD, R.REJECTED}),
+    R.RECEIVED: frozenset({R.QUEUED, R.HELD, R.REJECTED, R.FETCHING}),
     # What was held because its source did not list it is received once it does.
-    R.HELD: frozenset({R.RECEIVED, R.QUEUED, R.WORKING, R.REJECTED}),
+    R.HELD: frozenset({R.RECEIVED, R.QUEUED, R.WORKING, R.REJECTED, R.FETCHING}),
     # Rejected even now: whom it names was put on the legal hold list.
     R.QUEUED: frozenset({R.WORKING, R.HELD, R.REJECTED}),
     R.WORKING: frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.HELD}),
@@ -84,6 +117,11 @@ REQUEST_MOVES: Final[dict[RequestState, frozenset[RequestState]]] = {
     R.FAILED: frozenset({R.UNCONFIRMED, R.RECEIVED}),
     R.COMPLETED: frozenset(),
     R.REJECTED: frozenset(),
+    # No way leads from here to a state whose targets are submitted, but through a person or a new attempt, and both are
+    # mapped anew.
+    R.FETCHING: frozenset({R.DELIVERING, R.ANSWERED, R.FAILED, R.HELD}),
+    R.DELIVERING: frozenset({R.ANSWERED, R.FAILED}),
+    R.ANSWERED: frozenset(),
 }
 
 IDENTITY_MOVES: Final[dict[IdentityState, frozenset[IdentityState]]] = {
@@ -123,11 +161,33 @@ OPERATION_MOVES: Final[dict[OperationState, frozenset[OperationState]]] = {
     OperationState.LOST: frozenset({OperationState.RUNNING}),
 }
 
+FETCH_MOVES: Final[dict[FetchState, frozenset[FetchState]]] = {
+    FetchState.WAITING: frozenset({FetchState.FOUND, FetchState.ABSENT, FetchState.FAILED}),
+    # A profile that was kept too long before the others were there is destroyed, and read again.
+    FetchState.FOUND: frozenset({FetchState.WAITING}),
+    FetchState.ABSENT: frozenset(),
+    FetchState.FAILED: frozenset(),
+}
+
+WATCH_MOVES: Final[dict[WatchState, frozenset[WatchState]]] = {
+    WatchState.WATCHING: frozenset({WatchState.RETURNED, WatchState.DELETING}),
+    # Gone by itself or by a later request; or deleted after all, because the source says so now.
+    WatchState.RETURNED: frozenset({WatchState.WATCHING, WatchState.DELETING}),
+    WatchState.DELETING: frozenset({WatchState.WATCHING, WatchState.RETURNED}),
+}
+
+RETURN_MOVES: Final[dict[ReturnState, frozenset[ReturnState]]] = {
+    ReturnState.PENDING: frozenset({ReturnState.DELETED, ReturnState.NOT_DELETED}),
+    ReturnState.DELETED: frozenset(),
+    ReturnState.NOT_DELETED: frozenset(),
+}
+
 REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
     P.QUEUED: frozenset({P.SENT, P.SUPERSEDED, P.CONFLICT, P.NOT_WANTED, P.DEAD}),
-    P.SENT: frozenset(),
+    # The source asks once more for what is over: it is told once more.
+    P.SENT: frozenset({P.QUEUED}),
     P.SUPERSEDED: frozenset(),
-    P.CONFLICT: frozenset(),
+    P.CONFLICT: frozenset({P.QUEUED}),
     P.NOT_WANTED: frozenset(),
     # The source asks again, or an operator sends it again, once the cause is mended.
     P.DEAD: frozenset({P.QUEUED, P.SUPERSEDED, P.DROPPED}),
@@ -136,7 +196,7 @@ REPORT_MOVES: Final[dict[ReportState, frozenset[ReportState]]] = {
 
 TERMINAL_TARGETS: Final = frozenset({T.DELETED, T.NOT_FOUND, T.REFUSED, T.FAILED})
 FULFILLED_TARGETS: Final = frozenset({T.DELETED, T.NOT_FOUND})
-FINISHED_REQUESTS: Final = frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.REJECTED})
+FINISHED_REQUESTS: Final = frozenset({R.COMPLETED, R.PARTIAL, R.FAILED, R.REJECTED, R.ANSWERED})
 OPEN_REQUESTS: Final = frozenset(RequestState) - FINISHED_REQUESTS
 
 MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
@@ -146,6 +206,9 @@ MOVES: Final[dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]]] = {
     SubmissionState: dict(SUBMISSION_MOVES.items()),
     OperationState: dict(OPERATION_MOVES.items()),
     ReportState: dict(REPORT_MOVES.items()),
+    FetchState: dict(FETCH_MOVES.items()),
+    WatchState: dict(WATCH_MOVES.items()),
+    ReturnState: dict(RETURN_MOVES.items()),
 }
 
 

@@ -24,16 +24,23 @@ STOPS: Final[Mapping[str, str]] = {
     "committed": "the deliveries; no sender has its answer",
     "listed": "the request as unconfirmed; its source has said what it lists",
     "mapped": "the request as it was mapped",
+    "fetched": "an access request as it was mapped; Lytics has answered its look-ups",
     "counted": "nothing yet: a submission's intent, and what the fuses count, are written, before their commit",
     "intended": "a submission's intent; Lytics was not called",
     "called": "the intent; Lytics has answered",
     "answered": "Lytics' answer",
+    "sequenced": "nothing yet: places in the audit log were given, before their commit",
+    "logged": "what happened, in the audit log; a receipt may be owed",
+    "issued": "a receipt and its entry; no checkpoint covers it",
+    "exported": "the data of an access request, in a file of the operator's and still in the store",
     "reporting": "a report in the outbox; the source was not called",
     "uploaded": "a report in the outbox without its file; the source has taken that",
     "filed": "a report in the outbox with the id of its file; the source was told nothing",
     "reported": "the report still in the outbox; the source has taken it",
     "followed": "the report still in the outbox; what follows it at the source is done",
     "told": "the report as sent",
+    "seen": "nothing of it: Lytics has said whether somebody came back",
+    "watched": "what was seen, and the request that deletes them again if there is to be one",
 }
 
 

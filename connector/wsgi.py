@@ -12,6 +12,7 @@ from flask import Flask
 
 from connector.observe.uncaught import log_uncaught
 from connector.wiring import build_site, load_config, web_app
+from connector.wiring.dashboard import dashboard_app
 
 
 def create_app() -> Flask:
@@ -20,3 +21,11 @@ def create_app() -> Flask:
     site = build_site(config, role="web")
     log_uncaught(site.log)
     return web_app(config, site)
+
+
+def create_dashboard() -> Flask:
+    """Build the dashboard from the same configuration. One process serves it, since sessions are kept there."""
+    config = load_config(os.environ)
+    site = build_site(config, role="dashboard")
+    log_uncaught(site.log)
+    return dashboard_app(config, site)

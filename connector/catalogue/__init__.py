@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector.catalogue import receiving, remote, store
+from connector.catalogue import access, receiving, remote, store
 from connector.codes import Code, Entry
 
-CATALOGUE: Final[dict[Code, Entry]] = {**receiving.ENTRIES, **store.ENTRIES, **remote.ENTRIES}
+CATALOGUE: Final[dict[Code, Entry]] = {**receiving.ENTRIES, **store.ENTRIES, **remote.ENTRIES, **access.ENTRIES}

@@ -204,4 +204,25 @@ ENTRIES: Final[dict[Code, Entry]] = {
         "Too many requests for a token by this client",
         "Use a token until it ends, or raise server.max_token_requests_per_minute.",
     ),
+    Code.API_TOKEN_REFUSED: Entry(
+        Family.REJECTED,
+        401,
+        "The API takes this token from nobody",
+        "Send `Authorization: Bearer TOKEN` with a token of [api.clients] whose time has begun and is not over.",
+    ),
+    Code.API_SCOPE_MISSING: Entry(
+        Family.REJECTED, 403, "The client may not do this", "Use another client, or add the scope to its scopes."
+    ),
+    Code.PREVIEW_CHANGED: Entry(
+        Family.REJECTED,
+        409,
+        "This is not what waits now",
+        "Look at the preview again: something came, went or was approved. Nothing was approved by this call.",
+    ),
+    Code.TOO_MANY_API_CALLS: Entry(
+        Family.REJECTED,
+        429,
+        "Too many calls by this client",
+        "Wait as Retry-After says, or raise api.max_requests_per_minute.",
+    ),
 }

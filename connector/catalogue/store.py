@@ -28,6 +28,31 @@ ENTRIES: Final[dict[Code, Entry]] = {
     Code.STORE_INCOMPLETE: Entry(
         Family.MISCONFIGURED, 503, "The store is an unfinished or failed copy", "Give `connector db copy` again."
     ),
+    Code.LOG_DAMAGED: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "The audit log is not what it was",
+        "Run `connector audit verify`, which names the first bad entry; see docs/audit-log.md.",
+    ),
+    Code.SEALING_KEY_MISSING: Entry(
+        Family.MISCONFIGURED,
+        503,
+        "A key that the store's values are sealed with is missing",
+        "Put the key back into store.sealing_keys, beside the new one; nothing was changed.",
+    ),
+    Code.VALUE_UNREADABLE: Entry(
+        Family.MISCONFIGURED,
+        503,
+        "A sealed value does not open",
+        "It, or its data key, was changed or moved in the database: restore that row from a backup.",
+    ),
+    Code.SUPPRESSION_ILLEGIBLE: Entry(
+        Family.MISCONFIGURED,
+        503,
+        "The suppression list was made under another pseudonym key",
+        "Put the former key back into store.pseudonym_key, or end those entries: `connector suppression end "
+        "--former-key`.",
+    ),
     Code.COPY_REFUSED: Entry(
         Family.MISCONFIGURED, 0, "The store cannot be copied like this", "Mend what is named, then copy again."
     ),

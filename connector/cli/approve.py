@@ -12,7 +12,7 @@ from connector.cli.dlq import with_reason
 from connector.cli.guards import by_whom
 from connector.cli.inspect import as_json, grid
 from connector.services import approvals
-from connector.services.approvals import Preview
+from connector.services.approvals import Part, Preview
 from connector.store.audit import Decision
 
 of_account = click.option("--account", "account_name", help="The account, if there are several.")
@@ -29,7 +29,7 @@ def preview(context: Context, account_name: str | None, examples: int, *, machin
     """Show what would be deleted next, by account, table and field, with a digest that names exactly that."""
     with context.open_site() as site, site.database.read() as connection:
         chosen = [site.accounts[context.pick_account(account_name)]] if account_name else site.accounts.values()
-        seen = [approvals.preview(connection, one, examples) for one in chosen]
+        seen = [approvals.preview(connection, one, examples, approvals.rules_of(site, one).sources) for one in chosen]
     if machine:
         print_json([asdict(one) for one in seen])
         return
@@ -39,12 +39,19 @@ def preview(context: Context, account_name: str | None, examples: int, *, machin
 
 
 def _show(console: Console, seen: Preview) -> None:
+    if seen.held:
+        console.print(
+            f"account {seen.account}: {seen.held} requests are held and not shown here, because their profiles may be "
+            "several people's; look, then let them go: `connector status --list 50`, `connector show ID`, "
+            "`connector release ID`",
+            soft_wrap=True,
+        )
     if not seen.parts:
         console.print(f"account {seen.account}: nothing waits")
         return
-    columns = ("table", "field", "values", "requests", "looked up", "for example")
+    columns = ("table", "field", "values", "requests", "looked up", "not named by the requests", "for example")
     cells = (
-        (one.table, one.field, one.values, one.requests, _words(one.known), ", ".join(one.examples))
+        (one.table, one.field, one.values, one.requests, _words(one.known), _beside(one), ", ".join(one.examples))
         for one in seen.parts
     )
     console.print(grid(f"Account {seen.account}", columns, cells))
@@ -54,6 +61,13 @@ def _show(console: Console, seen: Preview) -> None:
         )
     else:
         console.print(f"goes without anybody's word; digest {seen.digest}", soft_wrap=True)
+
+
+def _beside(part: Part) -> str:
+    """Return what else goes with the profiles, as far as look-ups show it."""
+    said = [f"up to {number} {name}" for name, number in part.strangers.items()]
+    said = [f"{part.tangled} profiles with {', '.join(said)}"] if said else []
+    return "; ".join([*said, *([f"{part.not_shown} profiles show no identifier"] if part.not_shown else [])])
 
 
 def _words(known: dict[str, int]) -> str:

@@ -84,9 +84,9 @@ def _print(done: Copied, target: str, file: str) -> None:
         return
     click.echo(
         "Both stores are equal. What is left to do:\n"
-        f'  1. Set url = "{target}" in the table [store] of the configuration; leave pseudonym_key as it is.\n'
+        f'  1. Set url = "{target}" in the table [store] of the configuration; leave both keys as they are.\n'
         "  2. Start receiver and worker.\n"
-        f"  3. {file} takes nothing any more, but still holds personal values: keep it as you keep a backup,\n"
+        f"  3. {file} takes nothing any more, but still holds sealed values: keep it as you keep a backup,\n"
         "     or remove it with the files beside it that begin with its name."
     )
 

@@ -1,4 +1,4 @@
-"""Guards around a permanent act: `resume` a blown fuse, `hold` whom nothing may be deleted of, `audit` who decided.
+"""Guards around a permanent act: `resume` a blown fuse, `hold` whom nothing may be deleted of.
 
 Identities are read from a file or standard input, never from the command line, which others can see and shells keep.
 """
@@ -18,10 +18,9 @@ from connector.cli.dlq import with_reason
 from connector.cli.inspect import as_json, grid
 from connector.private import Private
 from connector.services import dead_letters, fuses, holds
-from connector.store import audit as store_audit
 from connector.store import fuses as store_fuses
 from connector.store import holds as store_holds
-from connector.store import overview, schema
+from connector.store import schema
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
 from connector.wiring import open_database
@@ -203,23 +202,6 @@ def list_holds(context: Context, limit: int, after: str, *, machine: bool) -> No
         console.print(f"There are more: --after {page[-1].id}", markup=False, soft_wrap=True)
 
 
-@click.command("audit")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
-@as_json
-@pass_context
-def show_audit(context: Context, limit: int, *, machine: bool) -> None:
-    """Show what operators decided, the latest first: who, when, what and why."""
-    with open_database(context.config) as database:
-        schema.require_current(database)
-        with database.read() as connection:
-            rows = store_audit.latest(connection, limit)
-    if machine:
-        print_json([overview.as_dict(one) for one in rows])
-        return
-    lines = ((one.at, one.actor, one.action, one.subject, one.reason) for one in rows)
-    Console().print(grid("Decisions", ("at", "by", "what", "of what", "reason"), lines))
-
-
 def _identities(file: IO[bytes] | None) -> list[Private]:
     """Read one identity per line. What is wrong with a line is said with its number, never with its text."""
     given = (file or sys.stdin.buffer).read()
@@ -240,4 +222,4 @@ def _identities(file: IO[bytes] | None) -> list[Private]:
     return list(dict.fromkeys(found))
 
 
-COMMANDS = (resume, hold, show_audit)
+COMMANDS = (resume, hold)

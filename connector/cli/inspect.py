@@ -22,12 +22,13 @@ from connector.inbound import Inbound
 from connector.mapping.apply import apply_rules
 from connector.model import Purpose
 from connector.services import approvals
-from connector.services.map import refusal_of
-from connector.states import IdentityState
+from connector.services.kinds import Asked, asked_for, refusal_to_begin
+from connector.states import IdentityState, RequestState
 from connector.store import overview as store_overview
-from connector.store import schema
+from connector.store import returns, schema
+from connector.store.tangles import TANGLED
 from connector.wiring import open_database, reading_of
-from connector.wiring.accounts import approval_of
+from connector.wiring.accounts import approvals_of
 
 as_json = click.option("--json", "machine", is_flag=True, help="Print JSON for a machine.")
 
@@ -65,9 +66,7 @@ def status(context: Context, most: int | None, machine: bool) -> None:
             patience = {one: timedelta(days=given.warn_after_days) for one, given in context.config.accounts.items()}
             seen = store_overview.overview(connection, now, patience)
             blown = fuses.blown(connection, context.config, now)
-            unapproved = approvals.awaited(
-                connection, {name: approval_of(one) for name, one in context.config.accounts.items()}
-            )
+            unapproved = approvals.awaited(connection, approvals_of(context.config))
             named = [*store_overview.needing_attention(connection, now, most)] if most else []
             ended = [*store_overview.with_ended_reports(connection, most)] if most else []
     if machine:
@@ -124,6 +123,10 @@ def attention(
         lines.append(
             f"{seen.overdue_operations} deletions have been under way at Lytics for longer than warn_after_days"
         )
+    if seen.returned:
+        lines.append(
+            f"{seen.returned} deleted values are in Lytics again; see the log and `connector suppression list`"
+        )
     if seen.due_within_7_days:
         lines.append(f"{seen.due_within_7_days} open requests are due within 7 days")
     return lines or ["nothing needs attention"]
@@ -143,6 +146,7 @@ def show(context: Context, name: str, machine: bool) -> None:
         if len(found) != 1:
             raise Rejected(Code.REQUEST_UNKNOWN, "several begin like this" if found else "")
         dossier = store_overview.dossier(connection, found[0])
+        follows = returns.followed(connection, found[0].id)
         waits = [one for one in fuses.blown(connection, context.config, context.clock.now()) if one.keeps(dossier)]
     if machine:
         behind = {"behind_fuses": [asdict(one) for one in waits]}
@@ -157,6 +161,15 @@ def show(context: Context, name: str, machine: bool) -> None:
     if one.confirmed_at is not None:
         missing = f"; answers that look like an identity and are named by no rule: {one.unnamed}" if one.unnamed else ""
         console.print(f"listed by {one.source} since {plain(one.confirmed_at)}{missing}")
+    if one.state is RequestState.HELD and one.reason == TANGLED:
+        console.print(
+            "held: its profile in Lytics may be several people's, and would be deleted whole; see the targets. Let it "
+            f"go with: connector release {one.id} --reason WHY",
+            markup=False,
+            soft_wrap=True,
+        )
+    if follows:
+        console.print(f"deletes again what came back of request {follows}; its source is told nothing of it")
     for fuse in waits:
         console.print(f"waits: {fuse}", markup=False, highlight=False, soft_wrap=True)
     console.print(grid("History", ("at", "state", "reason"), ((h.at, h.state, h.reason) for h in dossier.history)))
@@ -166,9 +179,9 @@ def show(context: Context, name: str, machine: bool) -> None:
     console.print(
         grid(
             "Targets",
-            ("field", "state", "reason", "known before", "tries", "operation at Lytics", "its state"),
+            ("field", "state", "reason", "known before", "not named", "tries", "operation at Lytics", "its state"),
             (
-                (f"{t.lytics_table}.{t.field}", t.state, t.reason, t.known_before, t.tries, t.remote_id, t.word)
+                (f"{t.lytics_table}.{t.field}", t.state, t.reason, *_seen(t), t.tries, t.remote_id, t.word)
                 for t in dossier.targets
             ),
         )
@@ -180,6 +193,12 @@ def show(context: Context, name: str, machine: bool) -> None:
             ((r.created_at, r.status, r.state, r.tries, r.reason, r.comment) for r in dossier.reports),
         )
     )
+
+
+def _seen(target: Any) -> tuple[Any, str]:
+    """Return what the look-up said, and how many identifiers beyond the request it showed on the profile."""
+    shown = ", ".join(f"{number} {name}" for name, number in sorted((target.strangers_in or {}).items()))
+    return target.known_before, shown
 
 
 def _rows(dossier: store_overview.Dossier) -> dict[str, Any]:
@@ -200,7 +219,8 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
     payload = file.read_bytes()
     call = dialect.parse(payload, Inbound("POST", "", (), payload))
     result = apply_rules(rules, call.identities)
-    refusal = refusal_of(scope, is_test=call.is_test, request_types=call.request_types)
+    refusal = refusal_to_begin(scope, is_test=call.is_test, request_types=call.request_types)
+    asked = asked_for(scope, call.request_types)
     rows = [
         {
             "kind": identity.kind,
@@ -215,6 +235,7 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
         print_json(
             {
                 "purpose": call.purpose.value,
+                "asked": asked.value,
                 "identities": rows,
                 "counts": counts,
                 "hold_reason": str(result.hold_reason),
@@ -230,7 +251,8 @@ def map_file(context: Context, file: Path, source_name: str | None, machine: boo
             ((row["kind"], row["state"], row["reason"], ", ".join(row["targets"])) for row in rows),
         )
     )
-    verdict = f"held: {result.hold_reason}" if result.hold_reason else "queued for deletion"
+    goes_on = "read and handed over" if asked is Asked.ACCESS else "queued for deletion"
+    verdict = f"held: {result.hold_reason}" if result.hold_reason else goes_on
     if refusal:
         verdict = f"rejected: {refusal}"
     if call.purpose is not Purpose.REQUEST:

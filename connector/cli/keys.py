@@ -1,12 +1,15 @@
-"""`keys report`: which secrets are in use, so that a rotation can be finished. Values are never shown."""
+"""`keys`: which secrets are in use, so that a rotation can be finished, and keys that sign. Values are never shown."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connector.cli.context import Context, pass_context, print_json
 from connector.cli.inspect import as_json, grid
@@ -14,9 +17,11 @@ from connector.cli.verify import kind_of
 from connector.config.checks import AllOfCheck, AnyOfCheck, Check
 from connector.config.checks.base import CheckSection
 from connector.policy.rotation import Held, Line, Standing, Use, key_report
+from connector.proof.keys import key_set, new_pem, public_from_pem
+from connector.services import rewrap
 from connector.store import keys as store_keys
 from connector.store import schema
-from connector.wiring import open_database
+from connector.wiring import open_database, proofs_of
 
 _WORDS = {Standing.NOT_YET: "not yet", Standing.NOT_CONFIGURED: "not configured"}
 
@@ -55,6 +60,50 @@ def report(context: Context, source_name: str | None, machine: bool) -> None:
             (_cells(one) for one in lines),
         )
     )
+
+
+@keys.command()
+@as_json
+@pass_context
+def sealing(context: Context, machine: bool) -> None:
+    """Show the keys that everything personal is sealed with, and which of them can be removed."""
+    with open_database(context.config) as database:
+        found = rewrap.uses(database)
+    if machine:
+        print_json([asdict(one) for one in found])
+        return
+    rows = (
+        (one.id, one.name or "not configured", "yes" if one.seals else "", one.data_keys, _advice(one)) for one in found
+    )
+    Console().print(grid("Sealing keys", ("id", "reference", "seals", "requests under it", "advice"), rows))
+
+
+def _advice(one: rewrap.KeyUse) -> str:
+    if not one.name:
+        return "put it back into store.sealing_keys"
+    if one.seals:
+        return "keep"
+    return "connector keys rotate" if one.data_keys else "can be removed"
+
+
+@keys.command()
+@pass_context
+def rotate(context: Context) -> None:
+    """Bring the data keys of all requests under the first of store.sealing_keys.
+
+    Receiver and worker go on meanwhile. If it is interrupted, the same command goes on.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn(), TimeElapsedColumn())
+    with open_database(context.config) as database:
+        schema.require_current(database)
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("data keys")
+            done = rewrap.rewrap_all(database, lambda at, of: progress.update(bar, completed=at, total=of))
+        former = [one for one in rewrap.uses(database) if not one.seals]
+    click.echo(f"{done} data keys were brought under {context.config.store.sealing_keys[0].id}")
+    for one in former:
+        click.echo(f"{one.name} opens nothing any more: take it out of store.sealing_keys, then destroy it")
 
 
 def _cells(line: Line) -> tuple[object, ...]:
@@ -101,6 +150,27 @@ def _leaves(checks: Sequence[Check]) -> Iterator[CheckSection]:
 def _is_published(check: CheckSection) -> bool:
     """Say whether the sender publishes the keys of a check: it names where, or has none of its own."""
     return bool(check.key_addresses) or not any(True for _ in check.live_secrets)
+
+
+@keys.command("new-signing")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def new_signing(path: Path) -> None:
+    """Make a key that signs receipts and checkpoints, and write it to PATH, which must not be there yet."""
+    pem = new_pem(os.urandom(32))
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(pem)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"key {public_from_pem(pem).kid}")
+    click.echo("Put its reference first in proof.signing_keys, and keep it apart from the store and its backups.")
+
+
+@keys.command("public")
+@pass_context
+def show_public(context: Context) -> None:
+    """Print the public keys under which receipts are verified, as /.well-known/jwks.json shows them."""
+    print_json(key_set(proofs_of(context.config).keys))
 
 
 COMMANDS = (keys,)

@@ -37,11 +37,32 @@ def cli(context: click.Context, config_path: str, overrides: tuple[str, ...]) ->
 
 
 def _add_commands() -> None:
-    from connector.cli import alerts, approve, configuration, demo, dlq, doctor, guards, inspect, keys, rehearse, serve
-    from connector.cli import verify as verification
+    from connector.cli import (
+        access,
+        alerts,
+        approve,
+        audit,
+        configuration,
+        dashboard,
+        demo,
+        dlq,
+        doctor,
+        guards,
+        inspect,
+        keys,
+        receipt,
+        rehearse,
+        release,
+        serve,
+        suppression,
+        verify,
+    )
 
-    of_requests = (serve, inspect, doctor, dlq, approve, guards)
-    for module in (*of_requests, alerts, verification, keys, configuration, rehearse, demo):
+    modules = (
+        *(serve, inspect, doctor, dlq, approve, release, guards, audit, receipt, access),
+        *(alerts, verify, keys, configuration, rehearse, demo, dashboard, suppression),
+    )
+    for module in modules:
         for command in module.COMMANDS:
             cli.add_command(command)
 

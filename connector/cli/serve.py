@@ -38,6 +38,11 @@ _RESTARTS_VARIABLE: Final = "CONNECTOR_WORKER_RESTARTS"
 def web_command(context: Context) -> list[str]:
     """Return the command line of the web server; the Procfile has the same for a fixed configuration."""
     server = context.config.server
+    return server_command(server.host, server.port, server.threads, "connector.wsgi:create_app")
+
+
+def server_command(host: str, port: int, threads: int, factory: str) -> list[str]:
+    """Return the command line that serves the application which `factory` builds, in one process."""
     return [
         sys.executable,
         "-m",
@@ -46,15 +51,15 @@ def web_command(context: Context) -> list[str]:
         "wsgi",
         "--factory",
         "--host",
-        server.host,
+        host,
         "--port",
-        str(server.port),
+        str(port),
         "--workers",
         "1",
         "--blocking-threads",
-        str(server.threads),
+        str(threads),
         "--backpressure",
-        str(max(64, server.threads * 4)),
+        str(max(64, threads * 4)),
         # Without it, a stop that comes while the server is still starting is waited for without an end.
         "--workers-kill-timeout",
         str(_SERVER_GRACE_S),
@@ -62,7 +67,7 @@ def web_command(context: Context) -> list[str]:
         # Its one warning is about the number of threads, which is meant: they wait for the store.
         "--log-level",
         "error",
-        "connector.wsgi:create_app",
+        factory,
     ]
 
 
@@ -70,7 +75,7 @@ def web_command(context: Context) -> list[str]:
 @pass_context
 def web(context: Context) -> None:
     """Receive deliveries (a production WSGI server)."""
-    _require_schema(context)
+    require_schema(context)
     arguments = web_command(context)
     os.execve(arguments[0], arguments, context.environment)  # noqa: S606 - our own interpreter, no shell
 
@@ -173,7 +178,8 @@ def db_upgrade(context: Context) -> None:
 db.add_command(db_copy)
 
 
-def _require_schema(context: Context) -> None:
+def require_schema(context: Context) -> None:
+    """Raise `Misconfigured` unless the store is up to date."""
     with open_database(context.config) as database:
         schema.require_current(database)
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Final, Literal, Self, TypeAlias
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from connector.config.fields import RemoteUrl, Seconds
 from connector.config.fuse import AccountFuseSettings
 from connector.config.secrets import LyticsTokenRef
 from connector.config.section import Section
+
+_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+ApprovalWord: TypeAlias = Literal["never", "first-run", "always", "above"]
 
 
 class BodySettings(Section):
@@ -38,7 +44,7 @@ class AccountSettings(Section):
         description="`observe` does everything but the deletion call, for the first weeks: requests are read back, "
         "mapped and looked up, and wait. What waits is deleted once the mode is `delete`.",
     )
-    approval: Literal["never", "first-run", "always", "above"] = Field(
+    approval: ApprovalWord = Field(
         "never",
         description="What a person has to approve with `connector approve` before it is handed to Lytics: nothing; "
         "all, until Lytics has accepted a first call; all; or all that waits, once it is more than `approval_above`.",
@@ -57,6 +63,20 @@ class AccountSettings(Section):
     look_up: Literal["before_and_after", "after", "off"] = Field(
         "before_and_after",
         description="When people are looked up. Before tells who was known at all; after confirms that they are gone.",
+    )
+    tangled_above: int = Field(
+        2,
+        ge=0,
+        le=1_000_000,
+        description="Lytics deletes a whole profile, whichever identifier is given. If the look-up before shows more "
+        "than so many identifiers of one field on it that the request does not name, the request is held for "
+        "`connector release`: it may be several people's. Without a look-up before nothing is counted, and nothing "
+        "held.",
+    )
+    tangled_fields: tuple[str, ...] = Field(
+        (),
+        description="The identity fields that are counted for `tangled_above`; empty for those that the mapping names, "
+        "without the cookies `_uid` and `_uids`.",
     )
     look_up_call: Literal["post", "get"] = Field(
         "post", description="How people are looked up; `get` puts the identity into the URL."
@@ -91,3 +111,19 @@ class AccountSettings(Section):
         description="How many values may be handed to the account before a person has to look.",
     )
     body: BodySettings = Field(default_factory=BodySettings, description="Key names of an identity-delete call.")
+
+    @model_validator(mode="after")
+    def _counts_only_where_it_looks(self) -> Self:
+        given = sorted({"tangled_above", "tangled_fields"} & self.model_fields_set)
+        if given and self.look_up != "before_and_after":
+            raise ValueError(
+                f'{given[0]} needs look_up = "before_and_after": else nothing is counted, and nothing held'
+            )
+        return self
+
+    @field_validator("tangled_fields")
+    @classmethod
+    def _are_names(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_FIELD.fullmatch(one) for one in fields):
+            raise ValueError("expected names of fields: a letter or '_', then at most 63 letters, digits or '_'")
+        return fields

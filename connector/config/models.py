@@ -7,44 +7,34 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from connector.config.account import AccountSettings
+from connector.config.access import AccessSettings, access_fault
+from connector.config.account import AccountSettings, ApprovalWord
 from connector.config.alerts import AlertsSettings, only_a_rehearsal
+from connector.config.api import ApiSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
-from connector.config.fields import Name, PlatformName, Seconds, SenderUrlOrNone, StoreUrl
+from connector.config.dashboard import DashboardSettings
+from connector.config.fields import Name, PlatformName, SenderUrlOrNone, StoreUrl
 from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
+from connector.config.mapping import RuleSettings
 from connector.config.metrics import MetricsSettings, beside_the_receiver
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
-from connector.config.secrets import KeyRef
+from connector.config.processes import EngineSettings, LogSettings, ServerSettings
+from connector.config.proof import ProofSettings
+from connector.config.retention import RetentionSettings
+from connector.config.sealing import SealingKeyRef
+from connector.config.secrets import Distinct, KeyRef
 from connector.config.section import Section
+from connector.config.suppression import SuppressionSettings, WatchWord
 from connector.hosts import AllowedHost
-from connector.mapping.rules import DEFAULT_JUNK, DEFAULT_MAX_BYTES, Rule, TargetRule
 from connector.policy.deadlines import Regulation
 from connector.private import Secret
-
-
-class ServerSettings(Section):
-    """The receiver."""
-
-    host: str = Field("127.0.0.1", description="The address to listen on.")
-    port: int = Field(8080, ge=1, le=65_535, description="The port to listen on.")
-    threads: int = Field(16, ge=1, le=256, description="Deliveries that are handled at the same time.")
-    max_body_bytes: int = Field(
-        262_144, ge=1024, le=10_485_760, description="Larger deliveries are answered 413, in bytes."
-    )
-    max_token_requests_per_minute: int = Field(
-        600,
-        ge=1,
-        le=1_000_000,
-        description="Requests for a token (`/oauth/token`) with the same client id; more are answered 429, per web "
-        "process.",
-    )
 
 
 class StoreSettings(Section):
@@ -58,53 +48,12 @@ class StoreSettings(Section):
         description="The key of the hashes under which identities are looked up: a reference to at least 32 random "
         "bytes. Keep it: with another key, earlier identities are not recognised."
     )
-
-
-class EngineSettings(Section):
-    """The worker."""
-
-    tick_s: Seconds = Field(5.0, description="Seconds between two looks for work.")
-    map_budget: int = Field(500, ge=1, description="Requests mapped in one run.")
-    lookup_budget: int = Field(500, ge=1, description="Look-ups in one run, per account.")
-    poll_budget: int = Field(200, ge=1, description="Operations asked about in one run, per account.")
-    report_budget: int = Field(100, ge=1, description="Reports sent in one run, per source.")
-
-
-class LogSettings(Section):
-    """The log on standard error."""
-
-    level: Literal["info", "warning", "error"] = Field("info", description="The least level that is written.")
-    format: Literal["json", "console"] = Field("json", description="One JSON document per line, or text for people.")
-
-
-class TargetSettings(Section):
-    """One Lytics field that a kind of identity maps to."""
-
-    table: str = Field(description="The Lytics table, normally `user`.")
-    field: str = Field(description="The identity field.")
-    steps: tuple[str, ...] = Field((), description="Normalising steps, in order.")
-    optional: bool = Field(
-        False, description="Whether a value that fails here may be skipped if another field takes it."
+    sealing_keys: Annotated[tuple[SealingKeyRef, ...], Field(min_length=1), Distinct] = Field(
+        description="The keys that everything personal is sealed with: references to at least 32 random bytes each, or "
+        '`{ id = "NAME", command = ["PROGRAM", …] }` for a command that prints one. The first seals, all of them open; '
+        "`connector keys rotate` brings everything under the first. Keep them apart from the store and its backups: "
+        "without them nobody can read it."
     )
-    max_bytes: int = Field(DEFAULT_MAX_BYTES, description="The longest value, in bytes of UTF-8.")
-    junk: tuple[str, ...] = Field(tuple(sorted(DEFAULT_JUNK)), description="Words that are no identity.")
-    pattern: str | None = Field(None, description="A regular expression that the whole value must match.")
-
-
-class RuleSettings(Section):
-    """What becomes of one kind of identity."""
-
-    kinds: tuple[str, ...] = Field(min_length=1, description="The source's labels of this kind of identity.")
-    required: bool = Field(False, description="Whether a request without such an identity is held.")
-    targets: tuple[TargetSettings, ...] = Field(min_length=1, description="The Lytics fields that hold it.")
-
-    def rule(self) -> Rule:
-        """Return the rule as the mapping knows it."""
-        targets = (
-            TargetRule(one.table, one.field, one.steps, one.optional, one.max_bytes, frozenset(one.junk), one.pattern)
-            for one in self.targets
-        )
-        return Rule(self.kinds, tuple(targets), self.required)
 
 
 # Which table each platform needs, and no other platform takes.
@@ -128,6 +77,9 @@ class SourceSettings(Section):
     deletion_types: tuple[str, ...] = Field(
         ("Data Deletion",), min_length=1, description="The request types that mean erasure, as the source words them."
     )
+    access: AccessSettings | None = Field(
+        None, description="Which request types mean access, and what becomes of the answers; none if it is left out."
+    )
     allow_test_requests: bool = Field(False, description="Whether requests marked as a test are carried out.")
     regulation: Regulation | None = Field(None, description="The law whose period applies; else by country.")
     default_region: str | None = Field(None, description="Country code for phone numbers without one, such as `DE`.")
@@ -135,9 +87,22 @@ class SourceSettings(Section):
     verify: Annotated[tuple[Check, ...], AfterValidator(can_pass_together)] = Field(
         min_length=1, description="The checks of a delivery; all have to pass."
     )
+    approval: ApprovalWord = Field(
+        "never",
+        description="What a person has to approve of this source before it is handed to Lytics, beside what the "
+        "account asks for: the stricter of the two counts. `first-run` is over once a request of it was completed.",
+    )
+    approval_above: int = Field(
+        100, ge=0, le=1_000_000_000, description='With approval = "above": as in an account, of this source alone.'
+    )
     fuse: SourceFuseSettings = Field(
         default_factory=SourceFuseSettings,
         description="How many values of the source may be handed to Lytics before a person has to look.",
+    )
+    watch: WatchWord = Field(
+        "alarm",
+        description="What follows if somebody shows up in Lytics again after their deletion: nothing, and nobody is "
+        "looked for; it is said; or they are deleted again. The look-ups need the value, which stays sealed that long.",
     )
     mapping: tuple[RuleSettings, ...] = Field(min_length=1, description="What becomes of each kind of identity.")
     generic: GenericSettings | None = Field(
@@ -219,6 +184,12 @@ class SourceSettings(Section):
             raise ValueError("deletion_types would not be looked at with only_erasures = true; leave one of them out")
         return self
 
+    @model_validator(mode="after")
+    def _tells_access_from_erasure(self) -> Self:
+        if self.access is not None and (fault := access_fault(self.access, self)):
+            raise ValueError(f"access: {fault}")
+        return self
+
 
 _NO_OTHER_NAMES: JsonDict = {"additionalProperties": False}
 
@@ -231,10 +202,17 @@ class Config(Section):
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The worker.")
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
     metrics: Annotated[MetricsSettings, AfterValidator(beside_the_receiver)] = Field(default_factory=MetricsSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings, description="The API; there is none without a client.")
+    dashboard: DashboardSettings | None = Field(None, description="The dashboard; there is none if it is left out.")
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )
     alerts: Annotated[AlertsSettings, AfterValidator(only_a_rehearsal)] = Field(default_factory=AlertsSettings)
+    proof: ProofSettings = Field(default_factory=ProofSettings, description="The audit log and receipts.")
+    retention: RetentionSettings = Field(default_factory=RetentionSettings, description="How long what is kept.")
+    suppression: SuppressionSettings = Field(
+        default_factory=SuppressionSettings, description="The suppression list, and the watch over who comes back."
+    )
     accounts: Annotated[Mapping[Name, AccountSettings], AfterValidator(MappingProxyType)] = Field(
         min_length=1, description="A Lytics account; several may be named.", json_schema_extra=_NO_OTHER_NAMES
     )
@@ -252,6 +230,28 @@ class Config(Section):
                     f"sources.{name}: a check reads keys over http, which is for rehearsals alone: write https://, or "
                     "set outbound.rehearsal"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _signs_what_is_filed_as_signed(self) -> Self:
+        for name, source in self.sources.items():
+            wanted = source.report is not None and source.report.evidence.content != "table"
+            if wanted and not self.proof.signing_keys:
+                raise ValueError(f"sources.{name}: evidence that is a receipt needs proof.signing_keys")
+        return self
+
+    @model_validator(mode="after")
+    def _watches_only_where_it_looks(self) -> Self:
+        for name, source in self.sources.items():
+            account = self.accounts.get(source.account)
+            given = "watch" in source.model_fields_set and source.watch != "off"
+            if given and account is not None and account.look_up == "off":
+                raise ValueError(
+                    f"sources.{name}: watch looks people up, and its account has look_up off; leave it out"
+                )
+        share = self.suppression.share_key
+        if share is not None and share.matches(self.store.pseudonym_key.reveal()):
+            raise ValueError("suppression.share_key is store.pseudonym_key, which nobody else may have")
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -19,15 +19,32 @@ class ResolutionSettings(Section):
         "", description="Resolution of a completed erasure of somebody whom Lytics did not know; else `completed`."
     )
     rejected: UuidOrNothing = Field("", description="Resolution of a refused request.")
+    access: UuidOrNothing = Field(
+        "", description="Resolution of an answered access request, which never gets those of an erasure."
+    )
+
+
+_EXTENSIONS: Final = {"table": "csv", "receipt": "json", "certificate": "html"}
 
 
 class EvidenceSettings(Section):
     """The evidence file of a completion; it holds no personal value. It needs the scope `ATTACHMENT`."""
 
     enabled: bool = Field(False, description="Whether a file is uploaded before a completion is reported.")
-    extension: Literal["csv", "txt"] = Field(
-        "csv", description="The extension of the file; where OneTrust refuses `csv`, `txt` is tried."
+    content: Literal["table", "receipt", "certificate"] = Field(
+        "table",
+        description="What the file is: a table of the facts, the signed receipt, or the page for people that restates "
+        "it. The last two need proof.signing_keys.",
     )
+    extension: Literal["csv", "txt"] = Field(
+        "csv",
+        description="The extension of a table; a receipt has `json`, a certificate `html`. Where OneTrust refuses one "
+        "of these, `txt` is tried; with `txt` here that is tried alone.",
+    )
+
+    def file_extension(self) -> str:
+        """Return the extension that is tried first."""
+        return "txt" if self.extension == "txt" else _EXTENSIONS[self.content]
 
 
 class WebhookSettings(Section):
@@ -123,6 +140,13 @@ class ReportSettings(Section):
     )
     progress_comments: bool = Field(
         False, description="Whether an internal comment says, once a day, that a request is still under way."
+    )
+    deadline_comment_days: float = Field(
+        7.0,
+        ge=0,
+        le=90,
+        description="Days before the due date from which an internal comment warns, once, that Lytics has not "
+        "confirmed the erasure. 0 for no comment; the log says it all the same, seven days before.",
     )
     conflict_comments: bool = Field(
         False,

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from connector.config.fields import WORDS
-from connector.config.models import Config, RuleSettings
+from connector.config.mapping import RuleSettings
+from connector.config.models import Config
 from connector.config.section import Surroundings
 from connector.mapping.rules import Rule, TargetRule
 from connector.mapping.rules import problems as mapping_problems

@@ -108,7 +108,7 @@ def _strong(secret: Secret) -> Secret:
     return secret
 
 
-def _key(secret: Secret) -> Secret:
+def require_key_length(secret: Secret) -> Secret:
     if len(secret.reveal_bytes()) < MIN_KEY_BYTES:
         raise ValueError(f"{secret.id} has fewer than {MIN_KEY_BYTES} bytes; use a longer, random one")
     return secret
@@ -143,7 +143,8 @@ def passes(require: Callable[[str, str], None], text: str, what: str) -> bool:
     return True
 
 
-_REFERENCE_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": "^(env|file):.+$"})
+REFERENCE_SCHEMA: Final = {"type": "string", "pattern": "^(env|file):.+$"}
+_REFERENCE_SCHEMA: Final = WithJsonSchema(REFERENCE_SCHEMA)
 _LIVE_SCHEMA: Final = WithJsonSchema(
     {
         "anyOf": [
@@ -171,7 +172,7 @@ HeaderSecretRef = Annotated[StrongSecretRef, AfterValidator(_for_a_header), _REF
 LiveSecretRef = Annotated[Secret, BeforeValidator(_resolve_live), _LIVE_SCHEMA]
 StrongLiveRef = Annotated[Secret, BeforeValidator(_resolve_live), AfterValidator(_strong), _LIVE_SCHEMA]
 HeaderLiveRef = Annotated[StrongLiveRef, AfterValidator(_for_a_header), _LIVE_SCHEMA]
-KeyRef = Annotated[Secret, BeforeValidator(resolve), AfterValidator(_key), _REFERENCE_SCHEMA]
+KeyRef = Annotated[Secret, BeforeValidator(resolve), AfterValidator(require_key_length), _REFERENCE_SCHEMA]
 LyticsTokenRef = Annotated[
     Secret, BeforeValidator(resolve), AfterValidator(_lytics_token), AfterValidator(_for_a_header), _REFERENCE_SCHEMA
 ]

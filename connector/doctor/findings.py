@@ -67,6 +67,10 @@ KINDS: Final[dict[str, Kind]] = {
     "store_absent": _warning("there is no store yet", "run `connector db upgrade`, or start `connector run`"),
     "store_unreachable": _fault("the store does not answer", "check store.url, the disk, and the database server"),
     "store_outdated": _fault("the store's schema is not current", "run `connector db upgrade`"),
+    "sealing_key_missing": _fault(
+        "a key that the store's values are sealed with is not in store.sealing_keys",
+        "put it back beside the others; `connector keys sealing` shows which one is wanted",
+    ),
     "deadlines_fine": _fine("no open request is due within 7 days"),
     "deadline_near": _warning("open requests are due within 7 days", "see `connector status --list 20`"),
     "deadline_passed": _fault("open requests are past their due date", "see `connector status --list 20`"),

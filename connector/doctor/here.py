@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from connector.codes import Code
 from connector.config import Config
 from connector.config.checks import leaves
 from connector.doctor.findings import Finding, told
@@ -37,6 +38,8 @@ def secrets(config: Config, now: datetime) -> Iterator[Finding]:
             # Those of one group may take each other's place; each group has to have one that counts.
             for group in check.secret_groups:
                 found += _ending(f"{name}, check {place}", group, now)
+    for name, client in config.api.clients.items():
+        found += _ending(f"api client {name}", client.secrets, now)
     yield from found or [Finding("secrets_fine")]
 
 
@@ -56,6 +59,9 @@ def _shared(held: Sequence[Secret]) -> Iterator[Finding]:
 
 def _made_here(config: Config) -> Iterator[Secret]:
     yield config.store.pseudonym_key
+    for client in config.api.clients.values():
+        yield from client.secrets
+    yield from config.store.sealing_keys
     for source in config.sources.values():
         for _, check in leaves(source.verify):
             # `keys` may be public ones.
@@ -97,7 +103,8 @@ def store(database: Database, now: datetime) -> Iterator[Finding]:
         yield Finding("store_unreachable", found=told(error))
         return
     except Misconfigured as error:
-        yield Finding("store_outdated", found=told(error))
+        missing = error.code is Code.SEALING_KEY_MISSING
+        yield Finding("sealing_key_missing" if missing else "store_outdated", found=told(error))
         return
     yield Finding("store_fine")
     if due.late:

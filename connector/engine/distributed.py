@@ -3,9 +3,10 @@
 A job is one part of one step: `submit` for one account, `report` for one source. A lock keeps two workers from being at
 the same account or source at once. The truth stays in our tables: a job that comes twice, late or never costs time.
 
-A worker that falls silent loses its jobs after `SILENT_S`. If it was not dead but paused, it finds that out before it
-could finish what is no longer its own, and begins anew. So it does when PostgreSQL was away: Procrastinate's loop ends
-then, with or without an error (https://github.com/procrastinate-org/procrastinate/issues/1116).
+A worker that falls silent loses its jobs after `SILENT_S`. If it was not dead but paused, it finds that out before its
+next call to a remote system, or before it could finish what is no longer its own, and begins anew. So it does when
+PostgreSQL was away: Procrastinate's loop ends then, with or without an error
+(https://github.com/procrastinate-org/procrastinate/issues/1116).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from procrastinate.jobs import Job, Status
 
 from connector.codes import Code
 from connector.engine.cron import cron
+from connector.engine.held import Held
 from connector.engine.schedule import STEPS, Step
 from connector.errors import ConnectorError, Misconfigured
 from connector.services.reconcile import mark_orphans
@@ -76,6 +78,8 @@ class DistributedEngine:
         self._restarts = restarts
         self._began = time.monotonic()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._held = Held(site.database, self._lost)
+        site.lease.confirm_by(self._held.confirm)
         self.app = App(connector=connector or _connector(site))
         self._register(tick_s)
 
@@ -162,38 +166,28 @@ class DistributedEngine:
         if chosen is None or part is None:
             # Of a newer version or another configuration, whose own workers do it.
             return
-        self._require_held(context.job)
-        try:
-            if step == "submit":
-                # The lock is ours, so whoever had it could not write the answer: the store was full or locked.
-                mark_orphans(part)
-            _take_turn(part, chosen)
-        except ConnectorError as error:
-            self._failed(step, code=error.code)
-        except Exception as error:  # noqa: BLE001 - the worker must outlive a defect in one step
-            self._failed(step, error_class=type(error).__name__)
-        self._require_held(context.job)
+        with self._held.job(context.job.id, context.job.worker_id):
+            try:
+                if step == "submit":
+                    # The lock is ours, so whoever had it could not write the answer: the store was full or locked.
+                    mark_orphans(part)
+                _take_turn(part, chosen)
+            except ConnectorError as error:
+                self._failed(step, code=error.code)
+            except Exception as error:  # noqa: BLE001 - the worker must outlive a defect in one step
+                self._failed(step, error_class=type(error).__name__)
 
     def _failed(self, step: str, **fields: object) -> None:
         # The class or code alone: a traceback could quote a row.
         self._site.log.error("step_failed", step=step, **fields)
 
-    def _require_held(self, job: Job) -> None:
-        """Begin anew if others took this worker for dead: to finish their job would set its lock free too early."""
-        if job.id is None or job.worker_id is None:
-            return
-        try:
-            with self._site.database.read() as connection:
-                held = jobs.is_held(connection, job.id, job.worker_id)
-        except ConnectorError:
-            # Then it cannot be finished either.
-            return
-        if not held:
-            self._site.log.warning("worker_restarts", attempt=1, reason="jobs_taken_over")
-            self._restart(1)
+    def _lost(self) -> None:
+        """Begin anew: others took this worker for dead. To finish their job would set its lock free too early."""
+        self._site.log.warning("worker_restarts", attempt=1, reason="jobs_taken_over")
+        self._restart(1)
 
     def _take_over(self, timestamp: int) -> None:  # noqa: ARG002 - given to every periodic task
-        """Give the jobs of silent workers to whoever is there. One worker does it at a time."""
+        """Give the jobs of silent workers to whoever is there, and what they hold locked. One does it at a time."""
         with suppress(ConnectorError, ConnectorException, TimeoutError):
             with jobs.only_one_takes_over(self._site.database) as mine:
                 stalled = self._here(self._stalled()) if mine else []
@@ -202,6 +196,8 @@ class DistributedEngine:
                     self._here(self._free(job))
             if stalled:
                 self._site.log.warning("jobs_taken_over", count=len(stalled))
+            if mine and (ended := jobs.end_paused_sessions(self._site.database)):
+                self._site.log.warning("sessions_ended", count=ended)
 
     def _here(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something of the library's, which lives in the worker's loop, from a step's thread."""

@@ -10,6 +10,10 @@ from typing import Final, Protocol
 from connector.services.alerts import alert
 from connector.services.backstop import backstop
 from connector.services.confirm import confirm
+from connector.services.fetch import fetch_profiles
+from connector.services.forget import forget
+from connector.services.hand_over import expire
+from connector.services.ledger import keep_ledger
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
 from connector.services.poll import poll
@@ -18,8 +22,11 @@ from connector.services.prune import prune
 from connector.services.read_back import read_back
 from connector.services.reconcile import reconcile
 from connector.services.report import report
+from connector.services.shred import shred
 from connector.services.site import Site
 from connector.services.submit import submit
+from connector.services.warn import warn
+from connector.services.watch import watch
 
 
 class Per(StrEnum):
@@ -85,9 +92,18 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("submit", submit, per=Per.ACCOUNT),
     Step("poll", poll, per=Per.ACCOUNT),
     Step("confirm", confirm, per=Per.ACCOUNT),
+    Step("ledger", keep_ledger),
+    Step("fetch", fetch_profiles, per=Per.ACCOUNT),
     Step("report", report, per=Per.SOURCE),
+    # With the source's lock, so that nothing is destroyed that is being handed over.
+    Step("expire", expire, every=60, per=Per.SOURCE),
     Step("progress", progress, every=60, per=Per.SOURCE),
+    Step("warn", warn, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
+    Step("shred", shred, every=60),
+    # Before the look, so that whoever is not to be watched any more is not looked for.
+    Step("forget", forget, every=12),
+    Step("watch", watch, every=12, per=Per.ACCOUNT),
     Step("alert", alert, every=6),
 )
 

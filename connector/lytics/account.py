@@ -11,10 +11,11 @@ from connector.lytics.client import LyticsClient, Purpose
 from connector.lytics.identity_delete import BodyKeys, IdentityDelete
 from connector.lytics.identity_queue import IdentityQueue
 from connector.lytics.lookup import LookUp, LookUpCall
-from connector.lytics.wire import object_of, operation_id, unreadable
+from connector.lytics.wire import object_of, unreadable
 from connector.outbound import Client
 from connector.ports import DeletionApi, Profiles
-from connector.private import Private, Secret
+from connector.private import Secret
+from connector.profile import ProfileReader
 
 
 class DeletionApiName(StrEnum):
@@ -32,20 +33,8 @@ class Account:
     api_name: DeletionApiName
     api: DeletionApi
     profiles: Profiles
+    reader: ProfileReader
     client: LyticsClient
-
-    def delete_one(self, table: str, field: str, value: Private) -> str:
-        """Ask for the deletion of one profile and return the id to follow. For an operator: the value is in the URL.
-
-        Raises:
-            NotFound: Lytics could not resolve a profile, which is no proof that there is none.
-            Temporary: with `outcome_unknown` if Lytics said yes without an id.
-        """
-        answer = self.client.call(Purpose.DELETE_ONE, "DELETE", "identity", table, field, value.reveal())
-        remote_id = operation_id(object_of(answer), at_top=False)
-        if not remote_id:
-            raise unreadable("accepted without an id of the deletion")
-        return remote_id
 
     def probe(self) -> dict[DeletionApiName, bool | None]:
         """Say for each deletion API whether the account answers it; None if that cannot be told. Reads only.
@@ -83,7 +72,8 @@ def open_account(
     client = LyticsClient(http, token, account_id=account_id)
     delete = api_name is DeletionApiName.IDENTITY_DELETE
     api: DeletionApi = IdentityDelete(client, body_keys) if delete else IdentityQueue(client)
-    return Account(name, api_name, api, LookUp(client, look_up_call), client)
+    look_up = LookUp(client, look_up_call)
+    return Account(name, api_name, api, look_up, look_up, client)
 
 
 def _answers(client: LyticsClient, name: DeletionApiName) -> bool | None:

@@ -32,13 +32,11 @@ class Purpose(Enum):
     SUBMIT = auto()
     FOLLOW = auto()
     LOOK_UP = auto()
-    DELETE_ONE = auto()
 
 
 _NEEDS: Final = {
     Purpose.SUBMIT: "deleting needs Entity: Delete",
     Purpose.FOLLOW: "following deletions needs Entity: Delete",
-    Purpose.DELETE_ONE: "deleting needs Entity: Delete",
     Purpose.LOOK_UP: "looking up needs the right to view profiles",
 }
 

@@ -12,6 +12,7 @@ from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
 from connector.codes import Code
 from connector.errors import Temporary
+from connector.lease import Lease
 
 _LOOK_S: Final = 0.1
 
@@ -68,23 +69,28 @@ class Pace:
     Args:
         limit: calls per second.
         concurrency: calls at the same time, at least 1.
-        stop: once set, nobody waits any longer.
+        lease: asked once it is a call's turn; its `stop` ends all waiting.
     """
 
-    def __init__(self, limit: RateLimit, concurrency: int, *, stop: threading.Event) -> None:
+    def __init__(self, limit: RateLimit, concurrency: int, *, lease: Lease) -> None:
         self._limit = limit
         self._places = threading.BoundedSemaphore(concurrency)
-        self._stop = stop
+        self._lease = lease
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one place for one call. Raise `Temporary` when the process is asked to stop while waiting."""
+        """Hold one place for one call.
+
+        Raises:
+            Temporary: the process is asked to stop while it waits, or it is not known whether the work is still its.
+        """
         # A semaphore cannot wait for two things, so it looks up now and then.
         while not self._places.acquire(timeout=_LOOK_S):
-            if self._stop.is_set():
+            if self._lease.stop.is_set():
                 raise _stopping()
         try:
             self._limit.acquire()
+            self._lease.require()
             yield
         finally:
             self._places.release()

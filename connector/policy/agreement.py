@@ -28,6 +28,8 @@ class Doubt(StrEnum):
     TASK_CLOSED = "task_closed"  # somebody ended the task that is ours
     TYPE_MISSING = "type_missing"  # it is listed without any type
     NOT_ASKED_FOR = "not_asked_for"  # the delivery named a test, or no erasure; the platform lists one
+    BOTH_TYPES = "access_and_erasure"  # it is listed as an access and an erasure in one
+    TYPE_CHANGED = "type_changed"  # it was taken for an erasure or an access, and is listed as something else now
     ADDRESS_DIFFERS = "address_differs"  # the delivery named another e-mail address
 
 

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -33,6 +33,7 @@ class Facts:
         fields: for each Lytics field and state how many of its values ended there.
         operations: Lytics' ids of the deletions.
         identities: the keyed digest of each identity, and what became of it in each Lytics field.
+        strangers: by field, how many identifiers that the request did not name a look-up showed on a profile before.
     """
 
     ids: Mapping[str, str]
@@ -42,6 +43,7 @@ class Facts:
     fields: Mapping[tuple[str, str], int]
     operations: Sequence[str]
     identities: Sequence[tuple[str, str]]
+    strangers: Mapping[str, int] = field(default_factory=dict)
 
 
 def as_csv(facts: Facts) -> bytes:
@@ -68,6 +70,7 @@ def _rows(facts: Facts) -> Iterator[tuple[str, str, str]]:
     yield from (("count", name, str(number)) for name, number in facts.counts.items())
     for (name, state), number in sorted(facts.fields.items()):
         yield "field", f"{name} {state}", str(number)
+    yield from (("not named by the request", name, str(number)) for name, number in sorted(facts.strangers.items()))
     yield from (("operation", "lytics", one) for one in sorted(set(facts.operations)))
     yield from (("identity", state, digest) for digest, state in sorted(facts.identities))
 

@@ -53,6 +53,10 @@ SWITCHES: Final[dict[str, Switch]] = TRANSPORT_SWITCHES | {
     "lookup_lags": Switch(
         "Look-up finds the deleted profile for a while. Value: seconds after the end, default 60.", 60.0
     ),
+    "tangled": Switch(
+        "Look-up shows identities of other people on the profile. Value: how many in each identity field, default 3.", 3
+    ),
+    "identifiers_hidden": Switch("Look-up shows that there is a profile and none of its identities: no v2_pii_view."),
     "unknown_state": Switch("Status reads give a state word nobody knows. Value: the word.", "rebalancing"),
     "no_counts": Switch("identity-delete: status without the counts requested and deleted."),
     "id_forgotten": Switch("Status reads answer 404 for an id that was given out."),
@@ -80,6 +84,17 @@ SWITCHES: Final[dict[str, Switch]] = TRANSPORT_SWITCHES | {
     "completed_without_done": Switch("identity-queue: `completed` is true while the state says `secondary`."),
     "old_id_after_return": Switch(
         "identity-queue: a person who came back gets the old, completed id; nothing is deleted."
+    ),
+    "pii_redacted": Switch(
+        "Look-up finds a profile without its personal fields, as for a token that may not see them. Value: `absent` "
+        "(default), or `marked`.",
+        "absent",
+        ("absent", "marked"),
+    ),
+    "v1_not_found": Switch(
+        "Look-up answers 200 with the older API's filler instead of 404. Value: its message, default `Not Found`.",
+        "Not Found",
+        ("Not Found", "Timed out"),
     ),
     "idconfig_set": Switch("`/idconfig` answers 200 instead of the usual 404."),
     "table_unknown": Switch("The schema lacks every table."),
@@ -148,6 +163,12 @@ class FakeLytics(Fake):
         """Create a profile, or add fields to the one found by this identity."""
         return self.world.seed(table, field, value, more_fields)
 
+    def tangle(self, table: str, field: str, value: str, **others: Collection[str]) -> Profile:
+        """Tie identities of other people to the profile found by this identity, which is created if there is none."""
+        profile = self.seed(table, field, value)
+        self.world.tangle(profile, others)
+        return profile
+
     def has(self, table: str, field: str, value: str) -> bool:
         """Say whether this identity finds a profile now."""
         return self.world.find(table, field, value) is not None
@@ -215,6 +236,8 @@ class FakeLytics(Fake):
         body = body_json(request)
         for item in body.get("profiles", [body]):
             self.seed(item["table"], item["field"], item["value"], **item.get("fields", {}))
+            if "others" in item:
+                self.tangle(item["table"], item["field"], item["value"], **item["others"])
         return answer(200, {"profiles": len(self.profiles)})
 
     def _release(self, _request: Request) -> Response:

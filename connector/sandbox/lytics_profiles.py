@@ -38,20 +38,43 @@ class ProfileApi(Api):
         table, name, value = wanted.get("table"), wanted.get("key", wanted.get("field")), wanted.get("value")
         if not (isinstance(table, str) and isinstance(name, str) and isinstance(value, str)):
             raise Refused(400, "table, key and value are required")
-        return self._found(table, name, value)
+        return self._found(table, name, value, "lookup_post")
 
     def lookup_get(self, _request: Request, table: str, name: str, value: str) -> Response:
-        return self._found(table, name, value)
+        return self._found(table, name, value, "lookup_get")
 
-    def _found(self, table: str, name: str, value: str) -> Response:
+    def _found(self, table: str, name: str, value: str, operation: str) -> Response:
         self.require_table(table)
         profile = self.world.find(table, name, value)
+        if profile is None and (fault := self.faults.take("v1_not_found", operation)) is not None:
+            return v1({"segments": ["not_found", "all"]}, str(fault.value))
         if profile is None:
             raise Refused(404, "entity not found", "ENTITY-NOTFOUND-012")
-        return v2(200, self._identity_object(profile))
+        if self.faults.take("identifiers_hidden", operation):
+            return v2(200, {"entity": {"_id": profile.id}, "keys": [], "fragments": []})
+        if (fault := self.faults.take("pii_redacted", operation)) is not None:
+            return v2(200, self._redacted(profile, marked=fault.value == "marked"))
+        return v2(200, self._identity_object(profile, self._strangers(profile, operation)))
 
-    def _identity_object(self, profile: Profile) -> dict[str, Any]:
-        keys = [{"key": n, "value": v} for n, v in profile.fields.items() if self.world.is_identity(profile.table, n)]
+    def _strangers(self, profile: Profile, operation: str) -> list[tuple[str, str]]:
+        """Return the identities that a switch invents on a profile."""
+        if (fault := self.faults.take("tangled", operation)) is None:
+            return []
+        names = [name for name in profile.fields if self.world.is_identity(profile.table, name)]
+        return [(name, f"stranger-{number}@example.org") for name in names for number in range(int(fault.value))]
+
+    def _redacted(self, profile: Profile, *, marked: bool) -> dict[str, Any]:
+        """Return a profile as a token sees it that may view profiles, and no personal fields."""
+        shown = {name: value for name, value in profile.fields.items() if not self._is_pii(profile.table, name)}
+        hidden = {name: "[REDACTED]" for name in profile.fields if name not in shown} if marked else {}
+        return {"entity": {"_id": profile.id, **shown, **hidden}, "keys": [], "fragments": []}
+
+    def _is_pii(self, table: str, name: str) -> bool:
+        return _field(name, self.world.is_identity(table, name))["is_pii"] is True
+
+    def _identity_object(self, profile: Profile, more: list[tuple[str, str]]) -> dict[str, Any]:
+        tied = [*profile.identities(), *more]
+        keys = [{"key": n, "value": v} for n, v in tied if self.world.is_identity(profile.table, n)]
         moment = timestamp(profile.created_at)
         fragment = {"keys": keys, "neighbors": [], "streams": ["default"], "created": moment, "modified": moment}
         return {"entity": {"_id": profile.id, **profile.fields}, "keys": keys, "fragments": [fragment]}

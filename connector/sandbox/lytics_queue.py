@@ -58,7 +58,9 @@ class QueueApi(Api):
         return v2(202, self._maps(successes, errors))
 
     def delete_one(self, _request: Request, table: str, name: str, value: str) -> Response:
-        if self.world.find(table, name, value) is None:
+        profile = self.world.find(table, name, value)
+        # It resolves the profile first, and cannot where it is several people's.
+        if profile is None or profile.others:
             raise Refused(404, "profile not found", "ENTITY-NOTFOUND-012")
         with self.world.lock:
             deletion = self.world.submit("single", table, name, [value], self.decide_fate("single_delete"))

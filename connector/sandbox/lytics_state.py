@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 #: table -> field -> is it an identity?
 DEFAULT_SCHEMA: Final[dict[str, dict[str, bool]]] = {
@@ -40,12 +40,18 @@ EVERY_VALUE: Final = "*"
 
 @dataclass(slots=True)
 class Profile:
-    """One person in a table; every identity field finds it."""
+    """One person in a table; every identity field finds it. `others`: other people's identities that are tied to it."""
 
     id: str
     table: str
     fields: dict[str, str]
     created_at: float
+    others: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """Give every field with each of its values, those of other people included."""
+        yield from self.fields.items()
+        yield from ((name, value) for name, values in self.others.items() for value in values)
 
 
 @dataclass(slots=True)
@@ -120,6 +126,26 @@ class World:
             profile.fields.update(fields)
             self._store(profile)
             return profile
+
+    def tangle(self, profile: Profile, others: Mapping[str, Collection[str]]) -> None:
+        """Tie other people's identities to a profile, as a shared device does; their own profiles end in it."""
+        known = self.schema[profile.table]
+        if unknown := {name for name in others if not known.get(name)}:
+            raise ValueError(f"no identity {sorted(unknown)} in table {profile.table!r}; there are: {sorted(known)}")
+        with self.lock:
+            self.settle()
+            for name, values in others.items():
+                for value in values:
+                    other = self.find(profile.table, name, value)
+                    if other is profile:
+                        continue
+                    if other is not None:
+                        self._remove(other)
+                    ties = other.identities() if other is not None else [(name, value)]
+                    for tied, text in ties:
+                        if known[tied]:
+                            profile.others.setdefault(tied, []).append(text)
+            self._store(profile)
 
     def find(self, table: str, name: str, value: str) -> Profile | None:
         """Return the profile that this identity finds now."""
@@ -196,13 +222,13 @@ class World:
 
     def _store(self, profile: Profile) -> None:
         self.profiles[profile.id] = profile
-        for name, value in profile.fields.items():
+        for name, value in profile.identities():
             if self.is_identity(profile.table, name):
                 self._index[(profile.table, name, value)] = profile.id
 
     def _remove(self, profile: Profile) -> None:
         self.profiles.pop(profile.id, None)
-        for name, value in profile.fields.items():
+        for name, value in profile.identities():
             if self._index.get((profile.table, name, value)) == profile.id:
                 del self._index[(profile.table, name, value)]
 
@@ -233,7 +259,7 @@ class World:
             self._at(gone_at + fate.comes_back_after_s, lambda back: self._return(profile, back))
 
     def _return(self, profile: Profile, at: float) -> None:
-        self._store(Profile(uuid.uuid4().hex, profile.table, dict(profile.fields), at))
+        self._store(Profile(uuid.uuid4().hex, profile.table, dict(profile.fields), at, dict(profile.others)))
 
 
 def timestamp(seconds: float) -> str:

@@ -12,13 +12,15 @@ from connector.codes import Code
 from connector.errors import ConnectorError, Rejected, Temporary
 from connector.services.site import Site
 from connector.states import FINISHED_REQUESTS, RequestState
-from connector.store import arrivals, claims, confirmations, reports, requests, twins
+from connector.store import addresses, arrivals, claims, confirmations, reports, requests, twins
 from connector.store.claims import Claim, Replay
 from connector.store.columns import AnyRow, Connection
 from connector.store.requests import NewIdentity
 
 # Ended, but not well: a further call of the source is a deliberate new attempt.
 _MAY_START_AGAIN: Final = frozenset({RequestState.PARTIAL, RequestState.FAILED})
+# Whoever is named only now would be left out of it without a word.
+_TAKES_NOBODY_MORE: Final = FINISHED_REQUESTS - _MAY_START_AGAIN | {RequestState.DELIVERING}
 # What a driver calls the error of a store that cannot be worked with at all: every further delivery would fail as well.
 _STORE_DOWN: Final = frozenset(
     {
@@ -160,36 +162,51 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     # Where the source lists what counts, a delivery adds nothing to what was listed; it makes us ask once more.
     asked = arrival.values["confirm_at"] is not None
     counts = row.confirmed_at is None or not asked
+    if row.shredded_at is not None:
+        if row.state not in _MAY_START_AGAIN:
+            return _known_shredded(connection, row, arrival, counts=counts)
+        requests.begin_anew(connection, row)
     added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh) if counts else 0
     if fresh:
         return Stored(row.id, duplicate=False)
     _take_over(connection, row, arrival)
-    if added and row.state in FINISHED_REQUESTS - _MAY_START_AGAIN:
+    if added and row.state in _TAKES_NOBODY_MORE:
         raise Rejected(Code.REQUEST_FINISHED)
-    began = call_again(connection, row, now, asked=asked)
+    # Bytes that come again are a sender's retry, unless the source lists its tasks and is read before it is told.
+    began = call_again(connection, row, now, asked=asked, anew=asked or arrival.has_event_id)
     return Stored(row.id, duplicate=not began and (added == 0 or row.state in _MAY_START_AGAIN))
 
 
-def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: bool) -> bool:
+def _known_shredded(connection: Connection, row: AnyRow, arrival: Arrival, *, counts: bool) -> Stored:
+    """Answer a further call for a request that is over and of which nothing personal is left."""
+    if counts and not requests.knows(connection, row.id, {one.value_hash for one in arrival.identities}):
+        raise Rejected(Code.REQUEST_FINISHED)
+    return Stored(row.id, duplicate=True)
+
+
+def call_again(connection: Connection, row: AnyRow, now: datetime, *, asked: bool, anew: bool = True) -> bool:
     """Do what a further call for a locked request is for; say whether that begins a new attempt.
 
     Args:
         asked: whether its source is asked what it lists.
+        anew: whether it surely is another call, so that what was told is told again, as after a reprocess.
     """
     if asked:
         confirmations.ask_now(connection, row, now)
     if row.state in _MAY_START_AGAIN:
+        requests.begin_anew(connection, row)
         reports.supersede(connection, [row.id], now)
         return requests.start_again(connection, row, now, asked=asked)
     if row.state in FINISHED_REQUESTS:
-        # The source asks again: a last report that never reached it is sent once more.
-        reports.revive(connection, row.id, row.attempt, now)
+        # The source asks again: the last report is sent once more, also if it was sent before. Nothing is deleted.
+        reports.revive(connection, row.id, row.attempt, now, told=anew)
     return False
 
 
 def _take_over(connection: Connection, row: AnyRow, arrival: Arrival) -> None:
     """Take over what a later delivery knows of where its request is told: further ids, another address."""
     missing = {name: value for name, value in arrival.values["external"].items() if name not in row.external}
-    callback_url = arrival.values["callback_url"] or row.callback_url
-    if missing or callback_url != row.callback_url:
-        requests.set_addresses(connection, row.id, row.external | missing, callback_url)
+    before = addresses.address_of(connection, row)
+    callback_url = arrival.values["callback_url"] or before
+    if missing or callback_url != before:
+        addresses.set_addresses(connection, row.id, row.external | missing, callback_url)

@@ -16,7 +16,8 @@ from connector.policy.deadlines import due_date
 from connector.policy.retry import next_try
 from connector.services.arrivals import Arrival, store_together
 from connector.services.remote import HALTING, call_each
-from connector.services.site import BackstopRules, Site, SourceWork
+from connector.services.rules import BackstopRules
+from connector.services.site import Site, SourceWork
 from connector.states import RequestState
 from connector.store import rolls
 from connector.store.claims import Claim

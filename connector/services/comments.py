@@ -13,6 +13,8 @@ from connector.states import IdentityState, RequestState
 REFUSALS: Final = {
     "test_request": "This is a test request; nothing was deleted.",
     "legal_hold": "At least one identifier is under a legal hold; nothing was deleted.",
+    "access_and_erasure": "The request names access and erasure in one, and neither was begun; ask for each by a "
+    "request of its own.",
     "not_an_erasure": "None of the request types is one of the configured deletion types; nothing was deleted.",
 }
 
@@ -22,6 +24,9 @@ HOLDS: Final = {
     HoldReason.REQUIRED_IDENTITY_MISSING: "an identifier that the rules require is missing",
     HoldReason.NOTHING_MAPPED: "no identifier could be mapped",
 }
+
+
+OBSERVED: Final = "Observed only: nothing is deleted for now."
 
 
 def in_progress(result: MappingResult, *, observed: bool) -> str:
@@ -35,7 +40,7 @@ def in_progress(result: MappingResult, *, observed: bool) -> str:
     noun = "identity" if received == 1 else "identities"
     opening = f"Erasure accepted: {received} {noun} received, {mapped} mapped to Lytics."
     if not result.hold_reason:
-        return f"{opening} Observed only: nothing is deleted for now." if observed else opening
+        return f"{opening} {OBSERVED}" if observed else opening
     return f"{opening} Held for review before anything is deleted: {HOLDS[HoldReason(result.hold_reason)]}."
 
 
@@ -63,9 +68,21 @@ def finished(state: RequestState, counts: Counts, received_at: datetime, now: da
     return f"{describe(counts, state)}{nobody}{unseen} Received {_at(received_at)}, finished {_at(now)}."
 
 
-def under_way(counts: Counts, received_at: datetime, due_at: datetime) -> str:
-    """Return the comment for a request that takes its time."""
-    return f"Erasure still under way. {numbers(counts)} Received {_at(received_at)}, due {_at(due_at)}."
+def under_way(counts: Counts, received_at: datetime, due_at: datetime, *, observed: bool) -> str:
+    """Return the comment for a request that takes its time.
+
+    Args:
+        observed: whether its account only observes.
+    """
+    opening = OBSERVED if observed else "Erasure still under way."
+    return f"{opening} {numbers(counts)} Received {_at(received_at)}, due {_at(due_at)}."
+
+
+def due_soon(counts: Counts, received_at: datetime, due_at: datetime, *, held: bool, observed: bool) -> str:
+    """Return the comment that warns of a due date, for a request that is not over."""
+    why = OBSERVED if observed else "Lytics has not confirmed it yet."
+    why = "It is held here until a person has looked at it." if held else why
+    return f"Warning: this erasure is due {_at(due_at)}. {why} {numbers(counts)} Received {_at(received_at)}."
 
 
 def filed(name: str, digest: str) -> str:

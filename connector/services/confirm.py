@@ -14,8 +14,9 @@ from connector.policy.polling import next_look
 from connector.services.look_up import ask
 from connector.services.operation import by_counts
 from connector.services.remote import HALTING, call_each
+from connector.services.rules import LookUp
 from connector.services.settle import settle
-from connector.services.site import AccountWork, LookUp, Site
+from connector.services.site import AccountWork, Site
 from connector.states import TargetState
 from connector.store import requests, targets
 from connector.store.columns import AnyRow, Connection

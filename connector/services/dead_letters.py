@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from connector.services import hand_over
 from connector.states import ReportState, RequestState
-from connector.store import dead_letters, reports, requests
+from connector.store import dead_letters, follow_ons, reports, requests
 from connector.store.columns import AnyRow, Connection
 from connector.store.database import Database
 from connector.store.dead_letters import DROPPED_REQUEST, UNFULFILLED, Letter
@@ -34,12 +35,16 @@ _NO_FAILED_REQUEST: Final = {
     RequestState.RECEIVED: "a new attempt has begun already",
     RequestState.QUEUED: "a new attempt has begun already",
     RequestState.WORKING: "it is being carried out",
-    RequestState.HELD: "it is held: correct the mapping and restart the worker, then it goes on by itself",
+    RequestState.HELD: "it is held: `connector show` says why; once that is mended, or it is released, it goes on",
     RequestState.COMPLETED: "everything asked for was deleted already",
+    RequestState.FETCHING: "its profiles are being read",
+    RequestState.DELIVERING: "its data waits to be handed over: see `connector access list`",
+    RequestState.ANSWERED: "its data was handed over already",
     RequestState.REJECTED: "it was refused before anything was deleted; only a new call of the source asks again",
 }
 _MOVED: Final = "it has moved on in the meantime"
 _DROPPED: Final = "it was dropped before"
+_SHREDDED: Final = "nothing personal of it is left: only a new request of the source asks again"
 _OVERTAKEN: Final = "a later report or attempt of its request has taken its place"
 
 
@@ -96,7 +101,8 @@ def replay(database: Database, letter: Letter, reason: str, now: datetime, known
             return why
         if report is None:
             reports.supersede(connection, [request.id], now)
-            asked = request.source in known.asked
+            # No source lists what it never asked for.
+            asked = request.source in known.asked and not follow_ons.among(connection, [request.id])
             began = requests.start_again(connection, request, now, f"replayed: {reason}", asked=asked)
             return "" if began else _MOVED
         if reports.queue_again(connection, [report.id], report.state, now) != 1:
@@ -108,7 +114,8 @@ def replay(database: Database, letter: Letter, reason: str, now: datetime, known
 def drop(database: Database, letter: Letter, reason: str, now: datetime) -> str:
     """Let a dead letter rest, with an operator's reason; return why not, or an empty text.
 
-    It stays where it is and is listed as dropped. A request keeps its state: it did not become fulfilled by this.
+    It stays where it is and is listed as dropped. A request keeps its state: it did not become fulfilled by this. Only
+    one that waits to hand over data which is gone has failed with its last report.
     """
     _require(reason)
     with database.write() as connection:
@@ -121,6 +128,7 @@ def drop(database: Database, letter: Letter, reason: str, now: datetime) -> str:
         else:
             said = f"report_dropped: {reason}"
             done = reports.drop(connection, report.id, now, reason)
+            hand_over.end_if_gone(connection, request.id, now)
         if done:
             _note(connection, request, report, now, said)
         return "" if done else _MOVED
@@ -134,6 +142,8 @@ def _note(connection: Connection, request: AnyRow, report: AnyRow | None, now: d
 
 
 def _why_not(connection: Connection, request: AnyRow, report: AnyRow | None, known: Known) -> str:
+    if request.shredded_at is not None and (report is not None or request.state in UNFULFILLED):
+        return _SHREDDED
     if report is None:
         return _NO_FAILED_REQUEST[request.state] if request.state not in UNFULFILLED else known.lacks(request.source)
     if report.state not in {ReportState.DEAD, ReportState.DROPPED}:

@@ -12,11 +12,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from connector.errors import ConnectorError, RateLimited, Refused, Temporary
+from connector.codes import Code
+from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
 from connector.model import Filed, Report, SourceStatus
 from connector.policy import evidence as policy
 from connector.ports import Filing
-from connector.services import comments
+from connector.proof import certificate, receipt
+from connector.proof.verdict import Refuted
+from connector.services import comments, receipts
+from connector.services.extras import Evidence
+from connector.services.ledger import keep_ledger
 from connector.services.site import Site, SourceWork
 from connector.store import evidence, reports
 from connector.store.columns import AnyRow
@@ -56,9 +61,7 @@ def with_evidence(site: Site, source: SourceWork, row: AnyRow, report: Report) -
 
 def _file(site: Site, source: SourceWork, filing: Filing, row: AnyRow, report: Report) -> Mapping[str, str] | None:
     """File the evidence and keep its id; None if the task has been ended."""
-    with site.database.read() as connection:
-        facts = evidence.facts(connection, row, report.counts)
-    content = policy.as_csv(facts)
+    content = _content(site, source.extras.evidence, row, report)
     stem = f"erasure-{row.request_id}-{row.attempt}"
     filed = filing.file(row.external, stem, content)
     if filed is None:
@@ -71,6 +74,38 @@ def _file(site: Site, source: SourceWork, filing: Filing, row: AnyRow, report: R
     site.reached("filed")
     site.log.info("evidence_filed", source=source.name, request_id=row.request_id, report_id=row.id)
     return kept
+
+
+def _content(site: Site, kind: Evidence, row: AnyRow, report: Report) -> bytes:
+    """Return the file.
+
+    Raises:
+        Refused: there can be no receipt, because the audit log is damaged or the key that signed is not known here.
+        Temporary: there is none yet.
+    """
+    if kind is Evidence.TABLE:
+        with site.database.read() as connection:
+            return policy.as_csv(evidence.facts(connection, row, report.counts))
+    try:
+        signed = _receipt(site, row)
+        proven = receipt.verify(signed, site.proofs.keys)
+    except Misconfigured as error:
+        raise Refused(error.code, error.detail) from None
+    except Refuted as refuted:
+        raise Refused(Code.LOG_DAMAGED, str(refuted)) from None
+    return signed if kind is Evidence.RECEIPT else certificate.as_html(proven).encode()
+
+
+def _receipt(site: Site, row: AnyRow) -> bytes:
+    """Return the receipt of the attempt that a report is about; it is issued now if that was not done before."""
+    for again in (True, False):
+        with site.database.read() as connection:
+            found = receipts.of_attempt(connection, row.request_id, row.attempt)
+        if found is not None:
+            return found
+        while again and keep_ledger(site):
+            continue
+    raise Temporary(Code.STORE_BUSY, "the receipt is not issued yet")
 
 
 def _goes_without(error: ConnectorError, tries: int) -> bool:

@@ -14,7 +14,7 @@ from connector.model import Call, Purpose, Verified
 from connector.policy.deadlines import due_date
 from connector.private import Private
 from connector.services.arrivals import Arrival, store_together
-from connector.services.map import refusal_of
+from connector.services.kinds import refusal_of, refusal_to_begin
 from connector.services.site import Site, SourceWork
 from connector.states import RequestState
 from connector.store import keys
@@ -118,8 +118,7 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     # What would not be carried out, such as a test or an access request, never joins an erasure that goes by the same
     # id, and never stands in its way.
     # Where the source itself is asked, its word counts.
-    said = refusal_of(source.scope, is_test=call.is_test, request_types=call.request_types)
-    apart = "refused:" if said and source.read_back is None else ""
+    apart = "" if source.read_back is not None else _apart(source, call)
     request_key = apart + (call.request_key or f"body:{digest}")
     due = due_date(now, platform_due=call.due_at, regulation=source.regulation, country=call.country)
     claim = Claim(
@@ -153,6 +152,13 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
     arrival = Arrival(claim, values, replay, new, bool(call.event_id), now)
     stored = site.arrivals.put(arrival, partial(store_together, site))
     return Accepted(stored.request_id, stored.duplicate)
+
+
+def _apart(source: SourceWork, call: Call) -> str:
+    if not refusal_of(source.scope, is_test=call.is_test, request_types=call.request_types):
+        return ""
+    refusal = refusal_to_begin(source.scope, is_test=call.is_test, request_types=call.request_types)
+    return "refused:" if refusal else "access:"
 
 
 def _content_key(site: Site, request_key: str, digest: str) -> str:

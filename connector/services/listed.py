@@ -19,16 +19,20 @@ from connector.policy.polling import PollPolicy, next_look
 from connector.policy.retry import is_counted, next_try, passes
 from connector.services.arrivals import call_again
 from connector.services.intake import identity_hash
-from connector.services.map import refusal_of
-from connector.services.site import ListingRules, Site, SourceWork
+from connector.services.kinds import Asked, asked_for, decided, kind_of, refusal_of
+from connector.services.rules import ListingRules
+from connector.services.site import Site, SourceWork
 from connector.states import RequestState
-from connector.store import confirmations, identities, requests, twins
+from connector.store import access, confirmations, identities, requests, twins
 from connector.store.columns import AnyRow, Connection
 from connector.store.requests import NewIdentity
 
 # Looks at a request that is not listed yet: soon, because most are listed within seconds.
 _SOON: Final = PollPolicy(first_s=5.0, factor=2.0, max_s=30.0)
 
+
+# Mapped, but nobody was asked to delete anything for it.
+_NOTHING_DONE: Final = frozenset({RequestState.QUEUED, RequestState.FETCHING})
 
 # Says in the log what became of a request, once that is committed.
 Say: TypeAlias = Callable[[], None]
@@ -89,10 +93,21 @@ def _doubt(
     why = doubt(listing, names, rules.refused_stages, closed_is_fine=rules.closed_is_fine)
     if why is None and first and _asks_for_less(source, row, listing):
         return Doubt.NOT_ASKED_FOR
+    if why is None:
+        why = _doubt_of_kind(connection, source, row, listing)
     if why is None and any(kind_key(one) in source.rules.by_kind for one in listing.unreadable):
         # An identity of the person, and we cannot tell it: without it the deletion would be less than was asked.
         return Doubt.ANSWER_UNUSABLE
     return why
+
+
+def _doubt_of_kind(connection: Connection, source: SourceWork, row: AnyRow, listing: Listing) -> Doubt | None:
+    """Return what speaks against a request by its types: two kinds in one, or another one than it was taken for."""
+    asked = asked_for(source.scope, listing.request_types)
+    if asked is Asked.BOTH:
+        return Doubt.BOTH_TYPES
+    kind = decided(connection, row)
+    return None if kind is None or kind_of(asked) is kind else Doubt.TYPE_CHANGED
 
 
 def _joins(connection: Connection, row: AnyRow, listing: Listing, now: datetime) -> bool:
@@ -126,8 +141,10 @@ def _confirm(
     if _is_first(row) and not identities.was_begun(connection, row.id):
         # What was delivered counts for nothing; it may have been mapped before its source was asked at all.
         identities.forget_unsubmitted(connection, [row.id])
+        access.forget(connection, [row.id])
         dropped = confirmations.keep_only(connection, row, found, now)
-    else:
+    elif row.state is not RequestState.DELIVERING:
+        # What was read for an access request is not read again while it is handed over.
         requests.add_identities(connection, row.id, found, now)
     due = due_date(row.received_at, listing.due_at, source.regulation, listing.country or row.country)
     if listing.due_at is None and row.due_basis == "platform":
@@ -187,7 +204,7 @@ def _hold(connection: Connection, rules: ListingRules, row: AnyRow, why: Doubt, 
     What was begun goes on: it is not broken off because somebody tidied up. Say whether it was held.
     """
     mapped_only = row.state is RequestState.HELD and not identities.was_begun(connection, row.id)
-    if not (_is_waiting(row) or mapped_only or row.state is RequestState.QUEUED):
+    if not (_is_waiting(row) or mapped_only or row.state in _NOTHING_DONE):
         confirmations.leave(connection, row, answered_at=now)
         return False
     confirmations.hold(connection, row, why, now)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.private import Private
-from connector.services import comments, holds
+from connector.services import access_comments, comments, follow_on, holds, map_access
+from connector.services.kinds import Asked, asked_for, refusal_to_begin
+from connector.services.observing import observes
 from connector.services.settle import settle
-from connector.services.site import Scope, Site
+from connector.services.site import Site
 from connector.services.together import together
-from connector.states import FINISHED_REQUESTS, IdentityState, RequestState
+from connector.states import FINISHED_REQUESTS, IdentityState, RequestKind, RequestState
 from connector.store import identities, overview, reports, requests
 from connector.store.columns import AnyRow, Connection
 from connector.store.holds import LEGAL_HOLD
@@ -71,17 +73,24 @@ def _map_all(
 ) -> tuple[dict[str, RequestState], set[str]]:
     """Map requests; return their new states, and those that a legal hold met. One finished meanwhile has none."""
     rows = [row for row in requests.lock_all(connection, request_ids) if row.state not in FINISHED_REQUESTS]
+    # What comes from nobody's words is not mapped by anybody's rules.
+    ours, rows = follow_on.divide(connection, rows)
     refused: dict[str, list[AnyRow]] = defaultdict(list)
     wanted: list[AnyRow] = []
     for row in rows:
         scope = site.sources[row.source].scope
         received = row.state is RequestState.RECEIVED
-        refusal = refusal_of(scope, is_test=row.is_test, request_types=row.request_types) if received else ""
+        refusal = refusal_to_begin(scope, is_test=row.is_test, request_types=row.request_types) if received else ""
         (refused[refusal] if refusal else wanted).append(row)
-    states, named = _apply_all(site, connection, wanted, now)
+    # From here on the two kinds have nothing in common: what maps an access makes no target.
+    erasures, accesses, doubted = map_access.divide(site, connection, wanted, now)
+    states, named = _apply_all(site, connection, erasures, now)
+    states |= map_access.apply(site, connection, accesses, now) | doubted
+    again, named_again = follow_on.map_again(site, connection, ours, now)
+    states, named = states | again, named | named_again
     for refusal, those in refused.items():
         requests.move_requests(connection, those, RequestState.REJECTED, now, reason=refusal, finished_at=now)
-        reports.owe(connection, [(row, SourceStatus.REJECTED, comments.rejected(refusal)) for row in those], now)
+        reports.owe(connection, [(row, SourceStatus.REJECTED, _refused(site, row, refusal)) for row in those], now)
         states |= dict.fromkeys((row.id for row in those), RequestState.REJECTED)
     return states, named
 
@@ -109,9 +118,10 @@ def _apply_all(
         alike[state, state is row.state, reasons[row.id], digest].append(row)
     for (state, stays, reason, digest), those in alike.items():
         if stays:
-            requests.note_mapping(connection, those, reason=reason, mapping_digest=digest)
+            requests.note_mapping(connection, those, RequestKind.ERASURE, reason=reason, mapping_digest=digest)
         else:
-            requests.move_requests(connection, those, state, now, reason=reason, mapping_digest=digest)
+            values = {"mapping_digest": digest, "kind": RequestKind.ERASURE}
+            requests.move_requests(connection, those, state, now, reason=reason, **values)
     told = reports.with_progress(connection, rows)
     owed = [
         (row, SourceStatus.IN_PROGRESS, _comment(site, row, results[row.id], is_stopped=row.id in named))
@@ -123,33 +133,20 @@ def _apply_all(
     return states | {row.id: RequestState.REJECTED for row in refused}, named
 
 
+def _refused(site: Site, row: AnyRow, refusal: str) -> str:
+    asked = asked_for(site.sources[row.source].scope, row.request_types)
+    return access_comments.TEST if asked is Asked.ACCESS else comments.rejected(refusal)
+
+
 def _values(said: Sequence[AnyRow], result: MappingResult) -> list[Private]:
     """Return everything that a request holds about somebody: as the source said it, and as it would be sent."""
     return [one.value for one in said] + [target.value for one in result.mapped for target in one.targets]
 
 
 def _comment(site: Site, row: AnyRow, result: MappingResult, *, is_stopped: bool) -> str:
-    return comments.stopped() if is_stopped else comments.in_progress(result, observed=_observed(site, row))
-
-
-def _observed(site: Site, row: AnyRow) -> bool:
-    account = site.accounts.get(site.sources[row.source].account)
-    return account is not None and account.observes
-
-
-def refusal_of(scope: Scope, *, is_test: bool, request_types: Iterable[str]) -> str:
-    """Return why nothing may be deleted for a request, as a key of `comments.REFUSALS`; empty if it may."""
-    if is_test and not scope.allow_test_requests:
-        return "test_request"
-    said = {plain(one) for one in request_types}
-    if said and not said & scope.deletion_types:
-        return "not_an_erasure"
-    return ""
-
-
-def plain(request_type: str) -> str:
-    """Return a request type as it is compared: without case and spacing."""
-    return " ".join(request_type.casefold().split())
+    if is_stopped:
+        return comments.stopped()
+    return comments.in_progress(result, observed=observes(site, site.sources[row.source]))
 
 
 def _write_mapping(

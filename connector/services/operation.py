@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from connector.policy.polling import next_look
-from connector.services.site import AccountWork, LookUp
+from connector.services.rules import LookUp
+from connector.services.site import AccountWork
 from connector.states import OperationState, TargetState
 from connector.store import targets
 from connector.store.columns import AnyRow, Connection

@@ -6,22 +6,26 @@ the source is called, and what fails or dies on the way is not made up for.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Final
 
 from connector.errors import ConnectorError
-from connector.services import comments
+from connector.services import access_comments, comments
+from connector.services.observing import observes
 from connector.services.remote import HALTING, call_each
 from connector.services.settle import count
 from connector.services.site import Site, SourceWork
-from connector.states import FINISHED_REQUESTS, RequestState
+from connector.states import FINISHED_REQUESTS, IdentityState, RequestKind, RequestState, TargetState
 from connector.store import identities, reports
 from connector.store.columns import AnyRow
 
 EVERY: Final = timedelta(days=1)
 _CONCURRENCY: Final = 4
 # A request that a person has to look at is not under way.
-_UNDER_WAY: Final = frozenset({RequestState.QUEUED, RequestState.WORKING})
+_UNDER_WAY: Final = frozenset(
+    {RequestState.QUEUED, RequestState.WORKING, RequestState.FETCHING, RequestState.DELIVERING}
+)
 
 
 def progress(site: Site) -> bool:
@@ -61,4 +65,11 @@ def _claim(site: Site, source: SourceWork) -> list[tuple[AnyRow, str]]:
         reports.remind(connection, [row.id for row in due if row.id not in over], now + EVERY)
         wanted = [row for row in due if row.id not in over and row.state in _UNDER_WAY]
         counted = identities.count_states(connection, [row.request_id for row in wanted])
-    return [(row, comments.under_way(count(*counted[row.request_id]), row.received_at, row.due_at)) for row in wanted]
+    observed = observes(site, source)
+    return [(row, _text(row, counted[row.request_id], observed=observed)) for row in wanted]
+
+
+def _text(row: AnyRow, counted: tuple[Counter[IdentityState], Counter[TargetState]], *, observed: bool) -> str:
+    if row.kind is RequestKind.ACCESS:
+        return access_comments.under_way(row.received_at, row.due_at)
+    return comments.under_way(count(*counted), row.received_at, row.due_at, observed=observed)

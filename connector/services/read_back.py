@@ -15,7 +15,8 @@ from connector.model import Listing
 from connector.policy.polling import next_look
 from connector.services.listed import Say, take
 from connector.services.remote import HALTING, call_each
-from connector.services.site import ListingRules, Site, SourceWork
+from connector.services.rules import ListingRules
+from connector.services.site import Site, SourceWork
 from connector.services.together import together
 from connector.store import confirmations, twins
 from connector.store.columns import AnyRow, Connection

@@ -14,7 +14,8 @@ from connector.errors import ConnectorError, Refused, Temporary
 from connector.model import RemoteOperation, SubmitAnswer
 from connector.policy.batching import Batch
 from connector.services.remote import HALTING
-from connector.services.site import AccountWork, LookUp, Site
+from connector.services.rules import LookUp
+from connector.services.site import AccountWork, Site
 from connector.services.submit import SKEW, Attempt, record_answer
 from connector.states import SubmissionState, TargetState
 from connector.store import submissions, targets

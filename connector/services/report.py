@@ -14,12 +14,13 @@ from datetime import datetime
 from connector.errors import ConnectorError, Temporary
 from connector.model import Delivered, Report
 from connector.policy.retry import is_counted, next_try, passes
+from connector.services import hand_over
 from connector.services.evidence import with_evidence
 from connector.services.progress import EVERY
 from connector.services.remote import HALTING, call_each
 from connector.services.settle import count
 from connector.services.site import Site, SourceWork
-from connector.states import ReportState
+from connector.states import ReportState, RequestKind
 from connector.store import identities, reports, requests
 from connector.store.columns import AnyRow, Connection
 
@@ -52,7 +53,8 @@ def _report_source(site: Site, source: SourceWork) -> bool:
     def send(due: tuple[AnyRow, Report]) -> Delivered:
         row, owed = due
         site.reached("reporting")
-        told = with_evidence(site, source, row, owed)
+        accompany = hand_over.with_document if owed.kind is RequestKind.ACCESS else with_evidence
+        told = accompany(site, source, row, owed)
         delivered = source.reporter.deliver(told)
         site.reached("reported")
         _follow_up(site, source, row, told, delivered)
@@ -75,7 +77,8 @@ def _report_source(site: Site, source: SourceWork) -> bool:
 
 def _counts(connection: Connection, rows: Sequence[AnyRow]) -> Mapping[str, Mapping[str, int]]:
     """Return the numbers of those requests that are over, by the report that tells of their end."""
-    final = [row for row in rows if row.final]
+    # An access request has no numbers of an erasure.
+    final = [row for row in rows if row.final and row.kind is not RequestKind.ACCESS]
     counted = identities.count_states(connection, {row.request_id for row in final})
     return {row.id: asdict(count(*counted[row.request_id])) for row in final}
 
@@ -89,6 +92,7 @@ def _report_of(row: AnyRow, counts: Mapping[str, int]) -> Report:
         job_id=row.request_id,
         report_id=row.id,
         counts=counts,
+        kind=row.kind or RequestKind.ERASURE,
     )
 
 
@@ -142,7 +146,9 @@ def _take_answers(site: Site, source: SourceWork, answers: Sequence[tuple[AnyRow
             reports.end_reports(connection, [row.id for row in rows], state, now, reason)
             if state is ReportState.SENT and source.extras.commenter is not None:
                 reports.remind(connection, [row.id for row in rows if not row.final], now + EVERY)
+        answered = hand_over.told(connection, delivered, now)
     site.reached("told")
+    hand_over.say(site, source, answered)
     for answer, rows in delivered.items():
         sent, met_another = _STATE_OF[answer][0] is ReportState.SENT, answer is Delivered.CONFLICT
         for row in rows:

@@ -19,7 +19,8 @@ from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured
 from connector.ports import Schema
 from connector.services.remote import call_each
-from connector.services.site import AccountWork, SchemaRule, Site
+from connector.services.rules import SchemaRule
+from connector.services.site import AccountWork, Site
 
 # How long what was found counts. A field does not vanish from one hour to the next; a wrong one is mended in minutes.
 _WELL_FOR: Final = timedelta(days=1)

@@ -10,6 +10,7 @@ from connector.model import SourceStatus
 from connector.policy.outcome import Counts, outcome_of
 from connector.services import comments
 from connector.services.operation import NOT_LOOKED_UP
+from connector.services.remember import remember
 from connector.services.site import Site
 from connector.states import TERMINAL_TARGETS, IdentityState, RequestState, TargetState
 from connector.store import identities, reports, requests, targets
@@ -45,6 +46,7 @@ def settle(site: Site, connection: Connection, request_ids: Collection[str], now
         for row in rows:
             age_s = (now - row.received_at).total_seconds()
             site.log.info("request_finished", request_id=row.id, source=row.source, state=state, age_s=age_s)
+    remember(site, connection, [row for rows in ended.values() for row in rows], now)
     reports.owe(connection, owed, now)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -16,83 +15,30 @@ from connector.codes import Code
 from connector.crypto.pseudonym import Pseudonymiser
 from connector.dialect.reply import Replies
 from connector.errors import ConnectorError, Misconfigured, Refused
+from connector.lease import Lease
 from connector.mapping.rules import RuleSet
 from connector.policy.approval import Approval
 from connector.policy.deadlines import Regulation
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
+from connector.policy.retention import Retention
 from connector.policy.retry import RetryPolicy, next_try
-from connector.ports import DeletionApi, Log, Profiles, ReadBack, Reporter, Roll, Schema, Source, Verifier
+from connector.policy.tangle import TangleRule
+from connector.policy.watching import WatchRule
+from connector.ports import DeletionApi, Log, Profiles, Reporter, Schema, Source, Verifier
 from connector.private import Private
+from connector.profile import ProfileReader
 from connector.services.alarms import Alarms, Refusals, system_of
 from connector.services.extras import Extras
 from connector.services.key_uses import KeyUses
+from connector.services.proofs import Proofs
 from connector.services.remote import Breakers, Gate, Halting, Pauses, Verdict
+from connector.services.rules import BackstopRules, ListingRules, LookUp, SchemaRule, Scope
+from connector.services.watch_rules import Suppression
 from connector.stops import never
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.group import GroupCommit
-
-
-class LookUp(StrEnum):
-    """When an account's profiles are looked up."""
-
-    BEFORE_AND_AFTER = "before_and_after"
-    AFTER = "after"
-    OFF = "off"
-
-
-class SchemaRule(StrEnum):
-    """What follows if an account's schema lacks a field that the mapping names."""
-
-    REQUIRE = "require"
-    WARN = "warn"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which requests of a source are carried out.
-
-    Attributes:
-        deletion_types: the request types that mean erasure, as `services.map.plain` writes them.
-    """
-
-    deletion_types: frozenset[str]
-    allow_test_requests: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ListingRules:
-    """What a source is asked about a request, and which answers let it pass.
-
-    Attributes:
-        visible_within: how long a new request may stay unlisted before it is held.
-        again: when a request that is held for want of a listing is asked about again.
-        every: after which time an open request is asked about once more.
-    """
-
-    reader: ReadBack
-    refused_stages: frozenset[str]
-    closed_is_fine: bool
-    visible_within: timedelta
-    again: PollPolicy
-    every: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class BackstopRules:
-    """How a source's own list of open tasks is looked through.
-
-    Attributes:
-        overlap: by how much a look reaches back beyond the last one that went well.
-        first: by how much the very first one reaches back.
-    """
-
-    roll: Roll
-    every: timedelta
-    overlap: timedelta
-    first: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +52,8 @@ class SourceWork:
         read_back: what the source itself has to list before anything is deleted; None if it is not asked.
         backstop: how its own list of open tasks is looked through; None if it is not.
         fuse: how much of it may be handed to Lytics before a person has to look; None for no bound.
+        approval: what a person has to approve of it, beside what its account asks for.
+        watch: how its deletions are watched afterwards; None if they are not.
     """
 
     name: str
@@ -124,6 +72,8 @@ class SourceWork:
     backstop: BackstopRules | None = None
     extras: Extras = field(default_factory=Extras)
     fuse: FusePolicy | None = None
+    approval: Approval = field(default_factory=Approval)
+    watch: WatchRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +90,8 @@ class AccountWork:
         observes: whether nothing is deleted in it, whatever is asked.
         lost_after_s: how long Lytics may deny an operation that it gave us before it counts as lost.
         fuse: how much may be handed to it before a person has to look; None for no bound.
+        tangle: when a request is held for other people on its profile; None where that is not looked at.
+        reader: reads profiles for access requests; None if it reads none.
     """
 
     name: str
@@ -165,6 +117,8 @@ class AccountWork:
     observes: bool = False
     lost_after_s: float = 86_400.0
     fuse: FusePolicy | None = None
+    tangle: TangleRule | None = None
+    reader: ProfileReader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +130,7 @@ class Budgets:
     poll: int = 200
     report: int = 100
     read_back: int = 100
+    watch: int = 100
 
 
 def wake_nobody(_connection: Connection, _sources: Collection[str]) -> None:
@@ -193,6 +148,7 @@ class Site:
 
     Attributes:
         arrivals: what shares the commits of deliveries that come in at the same time.
+        lease: asked before every call to an account or a source.
         reached: called at every point of `connector.stops`.
         confirm: calls the address that a verified sender asks us to call before it delivers anything.
         wake: called last in a transaction that accepts deliveries, with their sources, so that a worker takes them up
@@ -208,7 +164,9 @@ class Site:
     rng: Callable[[], float]
     report_retry: RetryPolicy
     budgets: Budgets = field(default_factory=Budgets)
+    retention: Retention = field(default_factory=Retention)
     stop: threading.Event = field(default_factory=threading.Event)
+    lease: Lease = field(default_factory=Lease)
     pauses: Pauses = field(default_factory=Pauses)
     breakers: Breakers = field(default_factory=Breakers)
     key_uses: KeyUses = field(default_factory=KeyUses)
@@ -216,6 +174,8 @@ class Site:
     alarms: Alarms = field(default_factory=Alarms)
     arrivals: GroupCommit[Any, Any] = field(default_factory=GroupCommit)
     reached: Callable[[str], None] = never
+    proofs: Proofs = field(default_factory=Proofs)
+    suppression: Suppression = field(default_factory=Suppression)
     confirm: Callable[[Private], None] = call_nobody
     wake: Callable[[Connection, Collection[str]], None] = wake_nobody
 

@@ -17,8 +17,9 @@ from connector.services import approvals, guards, schema
 from connector.services.batches import batches_of
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
+from connector.services.rules import LookUp
 from connector.services.settle import settle
-from connector.services.site import AccountWork, LookUp, Site
+from connector.services.site import AccountWork, Site
 from connector.states import OperationState, SubmissionState, TargetState
 from connector.store import requests, submissions, targets
 from connector.store.columns import AnyRow, Connection
@@ -53,12 +54,20 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
         return False
     limit = account.batch_max_values * _BATCHES_PER_RUN
     looked_up = account.look_up is LookUp.BEFORE_AND_AFTER
-    approved = approvals.must_be_approved(site, account)
-    limit = limit if approved else account.approval.most(limit)
+    needed = approvals.must_be_approved(site, account)
+    limit = limit if needed.everything else approvals.rules_of(site, account).most(limit)
     with site.database.read() as connection:
         now = site.clock.now()
         rows = targets.to_submit(
-            connection, account.name, now, limit, looked_up=looked_up, without=waiting, approved=approved
+            connection,
+            account.name,
+            now,
+            limit,
+            looked_up=looked_up,
+            without=waiting,
+            approved=needed.everything,
+            asking=needed.sources,
+            whole=account.tangle is not None,
         )
     if not rows or not schema.allows(site, account):
         return False

@@ -4,5 +4,11 @@ Truth is what is stored here: a step reads rows, acts, and writes rows back guar
 """
 
 # Whoever walks over all tables, to copy or to compare them, finds these too.
+from connector.store import access_tables as access_tables
 from connector.store import alert_tables as alert_tables
 from connector.store import guard_tables as guard_tables
+from connector.store import ledger_tables as ledger_tables
+from connector.store import seal_tables as seal_tables
+from connector.store import source_tables as source_tables
+from connector.store import tangle_tables as tangle_tables
+from connector.store import watch_tables as watch_tables

@@ -9,13 +9,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, func, select, text, update
 
 from connector.states import SubmissionState, TargetState
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.moves import parts
 from connector.store.requests import hold_all
 from connector.store.tables import requests, submissions, targets
 from connector.store.targets import FREE_REQUESTS
 
-# Word for word as in the index that answers it.
+# Word for word as in the indexes that answer them.
+_COMPLETED: Final = text("requests.state = 'completed'")
 _UNAPPROVED: Final = text("targets.approved_at IS NULL AND targets.state = 'queued'")
 
 
@@ -27,9 +29,19 @@ def ever_accepted(connection: Connection, account: str) -> bool:
     return found == account
 
 
-def waiting(connection: Connection, account: str, most: int) -> int:
-    """Count the queued targets of an account that nobody approved, up to a number."""
-    return connection.scalar(select(func.count()).select_from(_queued(account).limit(most).subquery())) or 0
+def ever_completed(connection: Connection, source: str) -> bool:
+    """Say whether a request of a source was completed before."""
+    found: str | None = connection.scalar(
+        select(func.min(requests.c.source)).where(_COMPLETED, requests.c.source >= source)
+    )
+    return found == source
+
+
+def waiting(connection: Connection, account: str, most: int, source: str | None = None) -> int:
+    """Count the queued targets of an account, or of one of its sources, that nobody approved, up to a number."""
+    queued = _queued(account)
+    found = queued if source is None else queued.where(requests.c.source == source)
+    return connection.scalar(select(func.count()).select_from(found.limit(most).subquery())) or 0
 
 
 def waiting_until(connection: Connection, account: str, last_id: str = "") -> Sequence[AnyRow]:
@@ -43,11 +55,14 @@ def waiting_until(connection: Connection, account: str, last_id: str = "") -> Se
             targets.c.value,
             targets.c.value_hash,
             targets.c.known_before,
+            targets.c.strangers,
+            targets.c.strangers_in,
             targets.c.due_at,
         )
         .order_by(targets.c.id)
     )
-    return connection.execute(rows.where(targets.c.id <= last_id) if last_id else rows).all()
+    found = connection.execute(rows.where(targets.c.id <= last_id) if last_id else rows).all()
+    return vault.opened(connection, found, targets.c.value)
 
 
 def approve(connection: Connection, rows: Sequence[AnyRow], now: datetime) -> None:

@@ -11,8 +11,10 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, select
 
+from connector.crypto.seal import DataKey
 from connector.ids import new_ids
 from connector.states import IdentityState, RequestState
+from connector.store import vault
 from connector.store.bulk import insert_rows, insert_where_new
 from connector.store.claims import Claim, Replay
 from connector.store.requests import NewIdentity
@@ -30,7 +32,8 @@ def insert_new(connection: Connection, arrived: Sequence[New]) -> list[str | Non
     it is, one by one.
     """
     ids = new_ids([at for _, _, _, _, at in arrived])
-    rows = [{**_BORN, **one[0], "id": id_} for id_, one in zip(ids, arrived, strict=True)]
+    keys = {id_: vault.new_key(connection, id_) for id_ in ids}
+    rows = [_row(id_, one[0], keys[id_][0]) for id_, one in zip(ids, arrived, strict=True)]
     savepoint = connection.begin_nested()
     # A count costs a tenth of what it costs to be told each row; that they are all new is the rule.
     inserted = insert_where_new(connection, requests, rows, ("source", "request_key"))
@@ -40,8 +43,16 @@ def insert_new(connection: Connection, arrived: Sequence[New]) -> list[str | Non
         savepoint.rollback()
         return [None] * len(arrived)
     savepoint.commit()
-    _remember(connection, fresh)
+    vault.keep(connection, [keys[id_][1] for id_, _ in fresh])
+    _remember(connection, fresh, {id_: key for id_, (key, _) in keys.items()})
     return [id_ if id_ in kept else None for id_ in ids]
+
+
+def _row(id_: str, values: Mapping[str, Any], key: DataKey) -> dict[str, Any]:
+    row = {**_BORN, **values, "id": id_}
+    if row["callback_url"] is not None:
+        row["callback_url"] = vault.seal(key, row["callback_url"], requests.c.callback_url, id_)
+    return row
 
 
 def _those_there(connection: Connection, ids: Sequence[str]) -> set[str]:
@@ -60,7 +71,7 @@ def _claim_all(connection: Connection, fresh: Sequence[tuple[str, New]]) -> bool
     return insert_where_new(connection, replays, told, ("source", "replay_hash")) == len(told)
 
 
-def _remember(connection: Connection, fresh: Sequence[tuple[str, New]]) -> None:
+def _remember(connection: Connection, fresh: Sequence[tuple[str, New]], keys: Mapping[str, DataKey]) -> None:
     born = [
         {
             "request_id": request_id,
@@ -81,7 +92,7 @@ def _remember(connection: Connection, fresh: Sequence[tuple[str, New]]) -> None:
             "id": id_,
             "request_id": request_id,
             "kind": one.kind,
-            "value": one.value,
+            "value": vault.seal(keys[request_id], one.value, identities.c.value, id_),
             "value_hash": one.value_hash,
             "state": IdentityState.RECEIVED,
             "reason": "",

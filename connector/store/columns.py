@@ -1,4 +1,4 @@
-"""Column types: aware times, enums by value, and the one place where personal values enter and leave the database."""
+"""Column types: aware times, enums by value, and personal values, which enter and leave the database sealed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection, DateTime, Dialect, Row, String, Text, TypeDecorator
 
 from connector.clock import require_aware
-from connector.private import Private
+from connector.crypto.seal import Sealed
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -56,14 +56,18 @@ class Word(TypeDecorator[W]):
         return None if value is None else self.words(value)
 
 
-class Personal(TypeDecorator[Private]):
-    """A personal value. Only this class turns a `Private` into what the database holds, and back."""
+class Personal(TypeDecorator[Sealed]):
+    """A personal value, sealed with the data key of its request (`store.vault`). Nothing else is let through."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Private | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.reveal()
+    def process_bind_param(self, value: Sealed | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, Sealed):
+            raise TypeError(f"a personal value has to be sealed, not {type(value).__name__}")
+        return value.text
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Private | None:
-        return None if value is None else Private(value)
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Sealed | None:
+        return None if value is None else Sealed(value)

@@ -85,8 +85,11 @@ def leave(connection: Connection, row: AnyRow, **values: Any) -> None:
 
 def write_listing(connection: Connection, row: AnyRow, now: datetime, **values: Any) -> None:
     """Write down that a locked request is listed, and what the platform says of it; it is not asked about any more."""
-    leave(connection, row, confirmed_at=row.confirmed_at or now, answered_at=now, **values)
-    if values.get("due_at", row.due_at) != row.due_at:
+    is_moved = values.get("due_at", row.due_at) != row.due_at
+    # A new due date is warned of anew.
+    again = {"warned_at": None} if is_moved else {}
+    leave(connection, row, confirmed_at=row.confirmed_at or now, answered_at=now, **values, **again)
+    if is_moved:
         # What is more urgent goes first.
         connection.execute(update(targets).where(targets.c.request_id == row.id).values(due_at=values["due_at"]))
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connector.codes import Code
+from connector.crypto.keyring import Keyring
 from connector.errors import Misconfigured, Temporary
 
 #: How long a writer waits for its turn and for what others hold locked; then it is told to come again.
@@ -39,13 +40,16 @@ class Database:
     Args:
         url: `sqlite:///PATH` or `postgresql://…` (psycopg 3).
         pool_size: connections kept open per process.
+        keyring: seals and opens personal values (`store.vault`); without one, everything else can be looked at.
     """
 
-    def __init__(self, url: str, pool_size: int = 20) -> None:
+    def __init__(self, url: str, pool_size: int = 20, keyring: Keyring | None = None) -> None:
         self.url = make_url(url)
+        self.keyring = keyring
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         # Parameters of failed statements may be personal: they never appear in an exception.
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 10}
+        options["execution_options"] = {"keyring": keyring}
         if self.is_sqlite:
             options["module"] = _sqlite_module()
             options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
@@ -68,7 +72,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection in a read transaction: one snapshot, nothing written."""
-        with _translated(), self.engine.connect() as connection:
+        with translated(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 # By default every statement would see another moment.
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -82,7 +86,7 @@ class Database:
         Args:
             patience_ms: how long to wait at most for others who write; by default `BUSY_TIMEOUT_MS`.
         """
-        with _translated():
+        with translated():
             if self._gate is None:
                 with self.engine.begin() as connection:
                     if patience_ms is not None:
@@ -118,19 +122,19 @@ class Database:
             with _file_lock(self.file.with_suffix(self.file.suffix + ".worker")) as held:
                 yield held
             return
-        with _translated():
+        with translated():
             connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             # The lock belongs to the database session: back in the pool, it would keep the lock.
             connection.detach()
         with connection:
-            with _translated():
+            with translated():
                 held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": WORKER_LOCK}))
             try:
                 yield held
             finally:
                 if held:
                     # The end of the session frees it too, but only some time after it was closed.
-                    with suppress(Temporary), _translated():
+                    with suppress(Temporary), translated():
                         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": WORKER_LOCK})
 
     def close(self) -> None:
@@ -218,7 +222,8 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     cursor = dbapi_connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     _switch_to_wal(cursor)
-    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+    # What is deleted is overwritten: a data key that was destroyed must not lie in a free page.
+    for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -275,7 +280,7 @@ def session_bounds() -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Translate the library's errors where they enter; `from None`, because their text may quote rows."""
     try:
         yield

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, func, select
 
 from connector.policy.evidence import Facts
+from connector.policy.tangle import most_of
 from connector.store.columns import AnyRow
 from connector.store.tables import identities, operations, requests, submissions, targets
 
@@ -33,6 +34,9 @@ def facts(connection: Connection, report: AnyRow, counts: Mapping[str, int]) -> 
         .outerjoin(targets, (targets.c.identity_id == identities.c.id) & of_request)
         .where(identities.c.request_id == request.id)
     )
+    others = connection.execute(
+        select(targets.c.lytics_table, targets.c.strangers_in).where(of_request, targets.c.strangers > 0)
+    )
     external = request.external
     return Facts(
         ids={
@@ -55,4 +59,5 @@ def facts(connection: Connection, report: AnyRow, counts: Mapping[str, int]) -> 
             (digest, f"{table}.{field} {ended.value}" if ended is not None else state.value)
             for digest, state, table, field, ended in known
         ],
+        strangers=most_of({f"{table}.{name}": number for name, number in seen.items()} for table, seen in others),
     )

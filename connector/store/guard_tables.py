@@ -10,6 +10,7 @@ from connector.store.tables import ID, NAME, metadata
 _SCOPE = String(8)
 _HASH = String(64)
 _STANDING = "removed_at IS NULL"
+_NOT_LOGGED = "log_index IS NULL"
 
 # One row for each source and account that has a fuse. What is counted begins anew when it is resumed.
 fuses = Table(
@@ -75,4 +76,7 @@ audit = Table(
     Column("action", String(24), nullable=False),
     Column("subject", String(80), nullable=False),
     Column("reason", String(64), nullable=False),
+    # Its place in the audit log; NULL until it is there.
+    Column("log_index", Integer),
+    Index("ix_audit_not_logged", "id", sqlite_where=text(_NOT_LOGGED), postgresql_where=text(_NOT_LOGGED)),
 )

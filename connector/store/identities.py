@@ -13,6 +13,7 @@ from connector.ids import new_id
 from connector.model import Mapped, Target
 from connector.private import Private
 from connector.states import IdentityState, TargetState, check_move
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.moves import parts
 from connector.store.tables import identities, targets
@@ -35,8 +36,8 @@ def of_requests(connection: Connection, request_ids: Collection[str]) -> Mapping
     """Return the identities of requests, those of earlier deliveries first."""
     found: dict[str, list[AnyRow]] = {one: [] for one in request_ids}
     for part in parts(request_ids):
-        rows = connection.execute(select(identities).where(identities.c.request_id.in_(part)).order_by(identities.c.id))
-        for row in rows:
+        asked = select(identities).where(identities.c.request_id.in_(part)).order_by(identities.c.id)
+        for row in vault.opened(connection, connection.execute(asked).all(), identities.c.value):
             found[row.request_id].append(row)
     return found
 
@@ -46,9 +47,9 @@ def values_of(connection: Connection, request_ids: Collection[str]) -> Mapping[s
     found: dict[str, list[Private]] = {one: [] for one in request_ids}
     for part in parts(request_ids):
         for table in (identities, targets):
-            rows = connection.execute(select(table.c.request_id, table.c.value).where(table.c.request_id.in_(part)))
-            for request_id, value in rows:
-                found[request_id].append(value)
+            asked = select(table.c.id, table.c.request_id, table.c.value).where(table.c.request_id.in_(part))
+            for row in vault.opened(connection, connection.execute(asked).all(), table.c.value):
+                found[row.request_id].append(row.value)
     return found
 
 
@@ -96,22 +97,23 @@ def record(connection: Connection, results: Sequence[tuple[AnyRow, Mapped]]) -> 
 
 def add_targets(connection: Connection, new: Sequence[NewTarget], now: datetime) -> None:
     """Queue targets."""
+    keys = vault.keys_of(connection, {one.request.id for one in new})
     rows = [
         {
-            "id": new_id(now),
+            "id": id_,
             "request_id": one.request.id,
             "identity_id": one.identity_id,
             "account": one.account,
             "lytics_table": one.target.table,
             "field": one.target.field,
-            "value": one.target.value,
+            "value": vault.seal(keys[one.request.id], one.target.value, targets.c.value, id_),
             "value_hash": one.value_hash,
             "state": TargetState.QUEUED,
             "due_at": one.request.due_at,
             "next_at": now,
             "entered_at": now,
         }
-        for one in new
+        for id_, one in ((new_id(now), one) for one in new)
     ]
     if rows:
         connection.execute(_ADD_TARGET, rows)

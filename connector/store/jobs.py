@@ -35,6 +35,17 @@ _DEFER: Final = text(
 _IS_HELD: Final = text(
     "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE id = :job_id AND worker_id = :worker_id AND status = 'doing')"
 )
+# PostgreSQL takes a session for active from the first statement that is sent in a pipeline until the client asks for
+# the answers, and `idle_in_transaction_session_timeout` does not count then
+# (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html). Every message of the client renews `state_change`;
+# only the lines of a COPY do not.
+_END_PAUSED: Final = text(
+    "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity, pg_settings"
+    " WHERE name = 'idle_in_transaction_session_timeout' AND CAST(setting AS integer) > 0"
+    " AND datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+    " AND state = 'active' AND wait_event = 'ClientRead' AND query NOT ILIKE 'copy%'"
+    " AND state_change < clock_timestamp() - CAST(setting AS integer) * interval '1 millisecond'"
+)
 
 
 class Wake:
@@ -80,6 +91,16 @@ def only_one_takes_over(database: Database) -> Iterator[bool]:
     """Give whether this is the one worker that may take over jobs now; the right ends with the transaction."""
     with database.write() as connection:
         yield bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _TAKE_OVER_LOCK}))
+
+
+def end_paused_sessions(database: Database) -> int:
+    """End sessions of this role whose process stands still between two statements of a pipeline; return how many.
+
+    They hold locked what they have written, like one that is idle in a transaction, and nothing else would end them
+    while the process is paused. The bound is the same one.
+    """
+    with database.read() as connection:
+        return int(connection.scalar(_END_PAUSED) or 0)
 
 
 def connect_arguments(database: Database) -> dict[str, Any]:

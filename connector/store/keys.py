@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, select, tuple_, update
 
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_if_new
-from connector.store.tables import key_uses, replays
+from connector.store.source_tables import key_uses
+from connector.store.tables import replays
 
 MAX_ID_CHARS: Final = 200
 

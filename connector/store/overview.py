@@ -19,8 +19,9 @@ from connector.states import (
     ReportState,
     RequestState,
     TargetState,
+    WatchState,
 )
-from connector.store import twins
+from connector.store import twins, watched
 from connector.store.columns import AnyRow
 from connector.store.dead_letters import UNFULFILLED, is_dropped
 from connector.store.tables import (
@@ -57,6 +58,7 @@ class Overview:
     unfulfilled: int = 0
     unreported_due: int = 0
     overdue_operations: int = 0
+    returned: int = 0
 
 
 def overview(connection: Connection, now: datetime, patience: Mapping[str, timedelta] | None = None) -> Overview:
@@ -88,6 +90,7 @@ def overview(connection: Connection, now: datetime, patience: Mapping[str, timed
         unfulfilled=number(requests.c.state.in_(UNFULFILLED), ~is_dropped()),
         unreported_due=_unreported(connection, now + PRESSING),
         overdue_operations=sum(_running_since(connection, one, now - age) for one, age in (patience or {}).items()),
+        returned=watched.count(connection, WatchState.RETURNED),
     )
 
 
@@ -177,6 +180,18 @@ def find(connection: Connection, name: str) -> Sequence[AnyRow]:
 
     One that ended because another is the same is found by our id; by the source's ids that other one is.
     """
+    if rows := find_by_key(connection, name):
+        return rows
+    external = [requests.c.external[key].as_string() == name for key in ("request_ref", "subtask_id", "request_id")]
+    for condition in external:
+        rows = connection.execute(select(requests).where(condition).limit(3)).all()
+        if rows:
+            return _standing(connection, rows)
+    return []
+
+
+def find_by_key(connection: Connection, name: str) -> Sequence[AnyRow]:
+    """Return the requests that `find` would, as far as an index leads to them: nothing of a long history is walked."""
     if _HEX.fullmatch(name.lower()):
         # Between its beginning and what follows on all that begin so: every database answers that by its index.
         first, last = name.lower(), f"{name.lower()}g"
@@ -190,14 +205,7 @@ def find(connection: Connection, name: str) -> Sequence[AnyRow]:
     by_key = connection.execute(
         select(requests).where(requests.c.source.in_(sources), requests.c.request_key.in_(keys)).limit(2)
     ).all()
-    if by_key:
-        return _standing(connection, by_key)
-    external = [requests.c.external[key].as_string() == name for key in ("request_ref", "subtask_id", "request_id")]
-    for condition in external:
-        rows = connection.execute(select(requests).where(condition).limit(3)).all()
-        if rows:
-            return _standing(connection, rows)
-    return []
+    return _standing(connection, by_key)
 
 
 def _standing(connection: Connection, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
@@ -239,6 +247,8 @@ def dossier(connection: Connection, request: AnyRow) -> Dossier:
                 targets.c.state,
                 targets.c.reason,
                 targets.c.known_before,
+                targets.c.strangers,
+                targets.c.strangers_in,
                 targets.c.submission_id,
                 targets.c.tries,
                 targets.c.next_at,

@@ -25,7 +25,8 @@ from connector.states import (
 from connector.store import alerts, fuses
 from connector.store.columns import AnyRow
 from connector.store.dead_letters import UNFULFILLED, is_dropped
-from connector.store.tables import key_uses, operations, reports, requests, submissions, targets
+from connector.store.source_tables import key_uses
+from connector.store.tables import operations, reports, requests, submissions, targets
 
 MOST: Final = 10_000
 # Of values, the oldest is looked for among so many.

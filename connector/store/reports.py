@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from connector.ids import new_id
 from connector.model import SourceStatus
 from connector.states import ReportState
+from connector.store import follow_ons, vault
 from connector.store.columns import AnyRow
 from connector.store.moves import move, parts, still
 from connector.store.tables import reports, requests
@@ -23,8 +24,11 @@ def owe(connection: Connection, owed: Sequence[tuple[AnyRow, SourceStatus, str]]
     """Put reports into the outbox. Each makes those of the same request that were not sent yet pointless.
 
     Args:
-        owed: at most one per request: its row, the status to report, and the comment.
+        owed: at most one per request: its row, the status to report, and the comment. Of a follow-on no source knows,
+            so it is told nothing of it.
     """
+    ours = follow_ons.among(connection, [request.id for request, _, _ in owed])
+    owed = [one for one in owed if one[0].id not in ours]
     supersede(connection, [request.id for request, _, _ in owed], now)
     rows = [
         {
@@ -61,13 +65,14 @@ def with_progress(connection: Connection, rows: Sequence[AnyRow]) -> set[str]:
 
 def to_send(connection: Connection, source: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return the reports of a source that are due, longest waiting first, with the source's own ids."""
-    return connection.execute(
-        select(reports, requests.c.external, requests.c.callback_url, requests.c.due_at)
+    rows = connection.execute(
+        select(reports, requests.c.external, requests.c.callback_url, requests.c.due_at, requests.c.kind)
         .join(requests, requests.c.id == reports.c.request_id)
         .where(reports.c.source == source, reports.c.state == ReportState.QUEUED, reports.c.next_at <= now)
         .order_by(reports.c.next_at, reports.c.id)
         .limit(limit)
     ).all()
+    return vault.opened(connection, rows, requests.c.callback_url, row_id="request_id")
 
 
 def still_queued(connection: Connection, rows: Sequence[AnyRow]) -> list[AnyRow]:
@@ -118,6 +123,7 @@ def to_remind(connection: Connection, source: str, now: datetime, limit: int) ->
             reports.c.attempt,
             requests.c.attempt.label("present_attempt"),
             requests.c.state,
+            requests.c.kind,
             requests.c.external,
             requests.c.received_at,
             requests.c.due_at,
@@ -136,13 +142,17 @@ def remind(connection: Connection, ids: Collection[str], at: datetime | None) ->
         connection.execute(update(reports).where(reports.c.id.in_(part)).values(remind_at=at))
 
 
-def revive(connection: Connection, request_id: str, attempt: int, now: datetime) -> int:
+def revive(connection: Connection, request_id: str, attempt: int, now: datetime, *, told: bool) -> int:
     """Queue this attempt's last report again if it was given up: the source asks for the same request once more.
 
     That outweighs an operator's decision not to send it.
+
+    Args:
+        told: whether one that was sent, or met another decision, is sent again as well.
     """
     revived = 0
-    for old in (ReportState.DEAD, ReportState.DROPPED):
+    again = (ReportState.SENT, ReportState.CONFLICT) if told else ()
+    for old in (ReportState.DEAD, ReportState.DROPPED, *again):
         ids = connection.scalars(
             select(reports.c.id).where(
                 reports.c.request_id == request_id,

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, bindparam, insert, select, text, update
+from sqlalchemy import Column, Connection, Select, bindparam, delete, insert, select, text, update
 
 from connector.ids import new_id
 from connector.private import Private
-from connector.states import IdentityState, RequestState, TargetState
+from connector.states import IdentityState, RequestKind, RequestState, TargetState
+from connector.store import vault
+from connector.store.access_tables import access_fetches
+from connector.store.addresses import sealed_address
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_if_new
 from connector.store.moves import move, parts
@@ -39,13 +42,15 @@ _HASHES_OF = select(identities.c.value_hash).where(identities.c.request_id == bi
 # were not applied to.
 _NOT_MAPPED = text("mapping_digest = '' AND confirm_at IS NULL")
 _HELD = text("state = 'held' AND confirm_at IS NULL")
-_MAPPED_BEFORE = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD)
+_MAPPED_BEFORE = (RequestState.QUEUED, RequestState.WORKING, RequestState.HELD, RequestState.FETCHING)
 # What steps decide by; the rest is of use to nobody but the source.
 _DECIDING = (
     requests.c.id,
     requests.c.source,
     requests.c.state,
+    requests.c.reason,
     requests.c.attempt,
+    requests.c.kind,
     requests.c.request_types,
     requests.c.is_test,
     requests.c.received_at,
@@ -57,9 +62,13 @@ _ADD_HISTORY = insert(history)
 
 def find_or_insert(connection: Connection, values: Mapping[str, Any], now: datetime) -> tuple[AnyRow, bool]:
     """Return the request row for (source, request_key), locked for this transaction, and whether it is new."""
-    given = {"id": new_id(now), "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
-    row = insert_if_new(connection, requests, {**given, **values}, ("source", "request_key"))
+    id_ = new_id(now)
+    given = {"id": id_, "state": RequestState.RECEIVED, "attempt": 1, "reason": "", "mapping_digest": ""}
+    data_key, kept = vault.new_key(connection, id_)
+    sealed = {"callback_url": sealed_address(data_key, id_, values.get("callback_url"))}
+    row = insert_if_new(connection, requests, {**given, **values, **sealed}, ("source", "request_key"))
     if row is not None:
+        vault.keep(connection, [kept])
         _remember(connection, [(row.id, 1)], now, row.state, "")
         return row, True
     key = {"source": values["source"], "request_key": values["request_key"]}
@@ -76,16 +85,18 @@ def add_identities(
     """
     known = set(connection.scalars(_HASHES_OF, {"request_id": request_id}).all()) if look else set()
     distinct = {one.value_hash: one for one in reversed(new) if one.value_hash not in known}
+    key = vault.keys_of(connection, [request_id])[request_id] if distinct else None
     rows = [
         {
-            "id": new_id(now),
+            "id": id_,
             "request_id": request_id,
             "kind": one.kind,
-            "value": one.value,
+            "value": vault.seal(key, one.value, identities.c.value, id_),
             "value_hash": one.value_hash,
             "state": IdentityState.RECEIVED,
         }
-        for one in reversed(distinct.values())
+        for id_, one in ((new_id(now), one) for one in reversed(distinct.values()))
+        if key is not None
     ]
     if rows:
         connection.execute(_ADD_IDENTITY, rows)
@@ -95,13 +106,9 @@ def add_identities(
     return len(rows)
 
 
-def set_addresses(
-    connection: Connection, request_id: str, external: Mapping[str, str], callback_url: Private | None
-) -> None:
-    """Replace the source's own ids of a request, and where the source is told."""
-    connection.execute(
-        update(requests).where(requests.c.id == request_id).values(external=dict(external), callback_url=callback_url)
-    )
+def knows(connection: Connection, request_id: str, hashes: Collection[str]) -> bool:
+    """Say whether a request has all of these identities, given by their keyed hashes."""
+    return set(hashes) <= set(connection.scalars(_HASHES_OF, {"request_id": request_id}))
 
 
 def move_request(
@@ -143,12 +150,24 @@ def finish(connection: Connection, rows: Sequence[AnyRow], new: RequestState, no
     move_requests(connection, rows, new, now, finished_at=now)
 
 
-def note_mapping(connection: Connection, rows: Sequence[AnyRow], *, reason: str, mapping_digest: str) -> None:
+def note_mapping(
+    connection: Connection, rows: Sequence[AnyRow], kind: RequestKind, *, reason: str, mapping_digest: str
+) -> None:
     """Write down under which rules locked requests were mapped whose state did not change."""
+    values = {"kind": kind, "reason": reason, "mapping_digest": mapping_digest}
     for part in parts([row.id for row in rows]):
-        connection.execute(
-            update(requests).where(requests.c.id.in_(part)).values(reason=reason, mapping_digest=mapping_digest)
-        )
+        connection.execute(update(requests).where(requests.c.id.in_(part)).values(**values))
+
+
+def begin_anew(connection: Connection, row: AnyRow) -> None:
+    """Let a locked request whose data key was destroyed begin as on its first day, with a new one."""
+    if row.shredded_at is None or vault.has_key(connection, row.id):
+        return
+    for table in (access_fetches, targets, identities):
+        connection.execute(delete(table).where(table.c.request_id == row.id))
+    vault.keep(connection, [vault.new_key(connection, row.id)[1]])
+    fresh = {"shredded_at": None, "purged_at": None, "callback_url": None, "mapping_digest": ""}
+    connection.execute(update(requests).where(requests.c.id == row.id).values(fresh))
 
 
 def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str = "", *, asked: bool) -> bool:
@@ -172,6 +191,8 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             failures=0,
             looks=0,
             known_before=None,
+            strangers=None,
+            strangers_in=None,
             submission_id=None,
             operation_id=None,
             batch_cap=None,
@@ -179,10 +200,18 @@ def start_again(connection: Connection, row: AnyRow, now: datetime, reason: str 
             next_at=now,
             entered_at=now,
         )
-    again = {"attempt": row.attempt + 1, "finished_at": None}
+    again = {"attempt": row.attempt + 1, "finished_at": None, "warned_at": None}
     again |= {"confirm_at": now if asked else None, "confirm_tries": 0}
     first = RequestState.UNCONFIRMED if asked else RequestState.RECEIVED
     return move_request(connection, row, first, now, reason=reason, **again)
+
+
+def external_of(connection: Connection, request_id: str) -> Mapping[str, str]:
+    """Return the source's own ids of a request."""
+    found: Mapping[str, str] = connection.execute(
+        select(requests.c.external).where(requests.c.id == request_id)
+    ).scalar_one()
+    return found
 
 
 def in_state(connection: Connection, state: RequestState) -> Sequence[str]:
@@ -221,6 +250,11 @@ def to_map(connection: Connection, digests: Mapping[str, str], limit: int) -> Se
 def lock_all(connection: Connection, request_ids: Collection[str]) -> list[AnyRow]:
     """Return request rows, locked for this transaction in the order of their ids. Call it before touching targets."""
     return [row for part in parts(set(request_ids)) for row in connection.execute(_locking(part, _DECIDING))]
+
+
+def seen(connection: Connection, request_id: str) -> AnyRow | None:
+    """Return a request as `lock_all` does, but not locked; None if there is none."""
+    return connection.execute(select(*_DECIDING).where(requests.c.id == request_id)).one_or_none()
 
 
 def hold_all(connection: Connection, request_ids: Collection[str]) -> None:

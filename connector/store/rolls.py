@@ -11,7 +11,8 @@ from connector.model import Task
 from connector.states import ReportState, RequestState
 from connector.store import twins
 from connector.store.columns import AnyRow
-from connector.store.tables import reports, requests, rolls
+from connector.store.source_tables import rolls
+from connector.store.tables import reports, requests
 
 _ENDED_BADLY = (RequestState.PARTIAL, RequestState.FAILED)
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from connector.codes import Code
 from connector.errors import Misconfigured
+from connector.store import data_keys, leftovers
 from connector.store.database import SCHEMA_LOCK, Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -67,15 +68,18 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    leftovers.remove(database)
     return before, newest()
 
 
 def require_current(database: Database) -> None:
-    """Raise `Misconfigured` unless the store is at the newest revision."""
+    """Raise `Misconfigured` unless the store is at the newest revision, and the keyring has every key that it needs."""
     found, wanted = current(database), newest()
     _require_unmarked(found)
     if found != wanted:
         raise Misconfigured(Code.STORE_OUTDATED, f"found revision {found or 'none'}, expected {wanted}")
+    leftovers.require_none(database)
+    data_keys.require_known(database)
 
 
 def mark(connection: Connection, revision: str) -> None:

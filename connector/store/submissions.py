@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, select, update
 
 from connector.ids import new_id
 from connector.model import RemoteStatus
-from connector.states import SUBMISSION_MOVES, OperationState, SubmissionState, TargetState
+from connector.states import SUBMISSION_MOVES, OperationState, RequestKind, SubmissionState, TargetState
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_or_leave
 from connector.store.moves import move, parts
@@ -46,7 +46,9 @@ def intend(
         meantime, whose request is held by now, or which is not admitted, is not. No intent is written if none is left.
     """
     owners = lock_all(connection, {one.request_id for one in members})
-    mine = _still_queued(connection, members, {row.id for row in owners if row.state in FREE_REQUESTS})
+    # An access request has no targets and is in no such state. This is the last gate before a call, so it asks as well.
+    free = {row.id for row in owners if row.state in FREE_REQUESTS and row.kind is not RequestKind.ACCESS}
+    mine = _still_queued(connection, members, free)
     submission_id = new_id(now)
     if mine and admit is not None:
         mine = admit(connection, mine, owners)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, String, Table, TypeDecorator, collate, select
 
-from connector.private import Private
+from connector.crypto.seal import Sealed
 from connector.store.columns import AnyRow
 
 # Rows in memory at a time.
@@ -68,8 +68,8 @@ def _is_text(column: ColumnElement[Any]) -> bool:
 def _plain(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
-    if isinstance(value, Private):
-        return value.reveal()
+    if isinstance(value, Sealed):
+        return value.text
     if isinstance(value, bytes):
         return value.hex()
     raise TypeError(f"no digest over {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""The tables. Every column that holds a personal value has the type `Personal`; beside it stands its keyed hash."""
+"""The tables. Every column that holds a personal value has the type `Personal`, which takes it sealed (`vault`)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from connector.states import (
     IdentityState,
     OperationState,
     ReportState,
+    RequestKind,
     RequestState,
     SubmissionState,
     TargetState,
@@ -58,6 +59,8 @@ requests = Table(
     Column("external", JSON, nullable=False),
     Column("request_types", JSON, nullable=False),
     Column("country", String(2)),
+    # What it is carried out as, since it was mapped first; NULL before.
+    Column("kind", Word(RequestKind)),
     Column("is_test", Boolean, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
@@ -72,8 +75,13 @@ requests = Table(
     Column("confirmed_at", UtcDateTime),
     # When it answered last; NULL if it never did.
     Column("answered_at", UtcDateTime),
+    # When it was warned of that its due date is near; NULL as long as it was not.
+    Column("warned_at", UtcDateTime),
     # Answers of the source's form that no rule names and that look like an identity.
     Column("unnamed", Integer, nullable=False, default=0, server_default="0"),
+    # When its data key was destroyed, and with it everything personal; and all else but the claims that never end.
+    Column("shredded_at", UtcDateTime),
+    Column("purged_at", UtcDateTime),
     UniqueConstraint("source", "request_key"),
     Index("ix_requests_state_due_at_id", "state", "due_at", "id"),
     # Held requests by the rules that held them, and requests that wait for the mapping: small parts of a long history.
@@ -82,6 +90,9 @@ requests = Table(
     ),
     _index_where("ix_requests_not_mapped", "state", "due_at", "id", where="mapping_digest = '' AND confirm_at IS NULL"),
     _index_where("ix_requests_asked", "source", "confirm_at", "id", where="confirm_at IS NOT NULL"),
+    # The sources of which anything was ever completed.
+    _index_where("ix_requests_completed", "source", where="state = 'completed'"),
+    _index_where("ix_requests_unwarned", "source", "due_at", "id", where="warned_at IS NULL AND finished_at IS NULL"),
     # Open requests by when their source answered last.
     _index_where(
         "ix_requests_answered",
@@ -90,6 +101,11 @@ requests = Table(
         "id",
         where="confirm_at IS NULL AND answered_at IS NOT NULL AND finished_at IS NULL",
     ),
+    # What can still be read, and what is left of the others, each by when it ended.
+    _index_where(
+        "ix_requests_readable", "state", "finished_at", "id", where="finished_at IS NOT NULL AND shredded_at IS NULL"
+    ),
+    _index_where("ix_requests_shredded", "finished_at", "id", where="shredded_at IS NOT NULL AND purged_at IS NULL"),
 )
 
 deliveries = Table(
@@ -123,25 +139,6 @@ replays = Table(
     Index("ix_replays_request_id", "request_id"),
 )
 
-# When each secret was used, to the minute, so that a rotation can be finished.
-key_uses = Table(
-    "key_uses",
-    metadata,
-    Column("source", NAME, primary_key=True),
-    Column("secret_id", String(200), primary_key=True),
-    Column("first_used_at", UtcDateTime, nullable=False),
-    Column("last_used_at", UtcDateTime, nullable=False),
-)
-
-# Until when each source's own list of open tasks was looked through, and when that is done next.
-rolls = Table(
-    "rolls",
-    metadata,
-    Column("source", NAME, primary_key=True),
-    Column("seen_until", UtcDateTime, nullable=False),
-    Column("next_at", UtcDateTime, nullable=False),
-)
-
 identities = Table(
     "identities",
     metadata,
@@ -172,6 +169,10 @@ targets = Table(
     Column("due_at", UtcDateTime, nullable=False),
     # What the look-up said before anything was submitted; NULL until it was asked.
     Column("known_before", Word(Presence)),
+    # How many identifiers it found on the profile that the request does not name: the most of one field, NULL if that
+    # cannot be told; and by field, NULL if there are none.
+    Column("strangers", Integer),
+    Column("strangers_in", JSON(none_as_null=True)),
     Column("submission_id", ForeignKey("submissions.id")),
     Column("operation_id", ForeignKey("operations.id")),
     Column("tries", Integer, nullable=False, default=0),
@@ -279,5 +280,8 @@ history = Table(
     Column("state", Word(RequestState), nullable=False),
     Column("reason", String(64), nullable=False, default=""),
     Column("attempt", Integer, nullable=False),
+    # Its place in the audit log; NULL until it is there.
+    Column("log_index", Integer),
     Index("ix_history_request_id_id", "request_id", "id"),
+    _index_where("ix_history_not_logged", "id", where="log_index IS NULL"),
 )

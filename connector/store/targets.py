@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, or_, select, text, update
 
 from connector.model import Presence
 from connector.states import TERMINAL_TARGETS, RequestState, TargetState
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.moves import move, parts
 from connector.store.tables import operations, requests, targets
 
 # Word for word as in the index that answers it.
 _APPROVED: Final = text("targets.approved_at IS NOT NULL AND targets.state = 'queued'")
+_BESIDE: Final = targets.alias("beside")
+_NOT_SEEN: Final = _BESIDE.c.known_before.is_(None)
 # Only targets of requests that no person has to look at first.
 FREE_REQUESTS: Final = (RequestState.QUEUED, RequestState.WORKING)
 
 
 def to_look_up_before(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return queued targets that were not looked up yet, most urgent first."""
-    return connection.execute(
+    rows = connection.execute(
         select(
             targets.c.id,
             targets.c.request_id,
@@ -43,15 +46,24 @@ def to_look_up_before(connection: Connection, account: str, now: datetime, limit
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)
     ).all()
+    return vault.opened(connection, rows, targets.c.value)
 
 
-def set_known_before(connection: Connection, ids: Sequence[str], presence: Presence) -> None:
-    """Write down what the look-up before the deletion said, unless an earlier answer stands there."""
+def set_known_before(
+    connection: Connection, ids: Sequence[str], presence: Presence, strangers: Mapping[str, int] | None = None
+) -> None:
+    """Write down what the look-up before the deletion said, unless an earlier answer stands there.
+
+    Args:
+        strangers: how many identifiers the request does not name are on the profile, by field; None if not counted.
+    """
+    counted = {"strangers": None if strangers is None else max(strangers.values(), default=0)}
+    seen = {"known_before": presence, "looks": 0, "strangers_in": dict(strangers) if strangers else None, **counted}
     for part in parts(ids):
         connection.execute(
             update(targets)
             .where(targets.c.id.in_(part), targets.c.state == TargetState.QUEUED, targets.c.known_before.is_(None))
-            .values(known_before=presence, looks=0)
+            .values(seen)
         )
 
 
@@ -64,6 +76,8 @@ def to_submit(
     looked_up: bool,
     without: Collection[str] = (),
     approved: bool = False,
+    asking: Collection[str] = (),
+    whole: bool = False,
 ) -> Sequence[AnyRow]:
     """Return queued targets that may be submitted now, most urgent first.
 
@@ -71,7 +85,11 @@ def to_submit(
         looked_up: whether only targets that were looked up before may go.
         without: sources that have to wait.
         approved: whether only what a person approved may go.
+        asking: sources of which only what a person approved may go.
+        whole: whether nothing of a request may go before everything of it was looked up.
     """
+    unseen = (_BESIDE.c.request_id == targets.c.request_id, _BESIDE.c.account == targets.c.account)
+    incomplete = select(_BESIDE.c.id).where(*unseen, _BESIDE.c.state == TargetState.QUEUED, _NOT_SEEN).exists()
     due = (
         select(
             targets.c.id,
@@ -93,6 +111,8 @@ def to_submit(
             targets.c.next_at <= now,
             requests.c.state.in_(FREE_REQUESTS),
             *([requests.c.source.not_in(sorted(without))] if without else []),
+            *([or_(requests.c.source.not_in(sorted(asking)), targets.c.approved_at.is_not(None))] if asking else []),
+            *([~incomplete] if whole else []),
         )
         .order_by(targets.c.due_at, targets.c.id)
         .limit(limit)
@@ -100,16 +120,18 @@ def to_submit(
     if approved:
         # These are few, and have an index of their own: which of them were looked up is seen afterwards.
         found = connection.execute(due.add_columns(targets.c.known_before).where(_APPROVED))
-        return [row for row in found if row.known_before is not None or not looked_up]
+        fit = [row for row in found if row.known_before is not None or not looked_up]
+        return vault.opened(connection, fit, targets.c.value)
     # Each of the two by its own index, from its beginning.
     kinds = [targets.c.known_before.is_not(None)] + ([] if looked_up else [targets.c.known_before.is_(None)])
     rows = [row for kind in kinds for row in connection.execute(due.where(kind))]
-    return sorted(rows, key=lambda row: (row.due_at, row.id))[:limit]
+    first = sorted(rows, key=lambda row: (row.due_at, row.id))[:limit]
+    return vault.opened(connection, first, targets.c.value)
 
 
 def to_confirm(connection: Connection, account: str, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Return targets whose deletion Lytics calls finished and whose look-up is due, longest waiting first."""
-    return connection.execute(
+    rows = connection.execute(
         select(
             targets.c.id,
             targets.c.request_id,
@@ -133,6 +155,7 @@ def to_confirm(connection: Connection, account: str, now: datetime, limit: int) 
         .order_by(targets.c.next_at, targets.c.id)
         .limit(limit)
     ).all()
+    return vault.opened(connection, rows, targets.c.value)
 
 
 def look_again(connection: Connection, ids: Sequence[str], state: TargetState, next_at: datetime) -> None:
@@ -228,12 +251,10 @@ def of_operation(connection: Connection, operation_id: str, state: TargetState) 
 
 def of_submission(connection: Connection, submission_id: str, state: TargetState) -> Sequence[AnyRow]:
     """Return a submission's targets in `state`, with their values."""
-    return connection.execute(
-        select(
-            *(targets.c.id, targets.c.request_id, targets.c.value, targets.c.tries, targets.c.due_at),
-            targets.c.entered_at,
-        ).where(targets.c.submission_id == submission_id, targets.c.state == state)
-    ).all()
+    read = [targets.c[name] for name in ("id", "request_id", "value", "tries", "due_at", "entered_at")]
+    asked = select(*read).where(targets.c.submission_id == submission_id, targets.c.state == state)
+    rows = connection.execute(asked).all()
+    return vault.opened(connection, rows, targets.c.value)
 
 
 def values_of_operation(connection: Connection, operation_id: str) -> int:

@@ -85,4 +85,5 @@ def followed(connection: Connection, row: AnyRow, *, lock: bool = False) -> AnyR
     if row.state is not RequestState.REJECTED or not row.reason.startswith(SAME_AS):
         return row
     other = select(requests).where(requests.c.id == row.reason.removeprefix(SAME_AS))
-    return connection.execute(other.with_for_update() if lock else other).one()
+    # It may have been purged before the one that stands for it.
+    return connection.execute(other.with_for_update() if lock else other).one_or_none() or row

@@ -38,7 +38,8 @@ def problem(code: Code, detail: str = "") -> Response:
     if status in {429, 503}:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if status == 401:  # noqa: PLR2004 - RFC 9110 §11.6.1 asks for a challenge
-        response.headers["WWW-Authenticate"] = 'Webhook realm="consent-connector"'
+        scheme = "Bearer" if code is Code.API_TOKEN_REFUSED else "Webhook"
+        response.headers["WWW-Authenticate"] = f'{scheme} realm="consent-connector"'
     return response
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import threading
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,33 +17,41 @@ from connector.codes import Code
 from connector.config import Config, load
 from connector.config.checks import key_addresses, media_types, token_clients, verifier_of
 from connector.config.models import SourceSettings
+from connector.crypto.keyring import Keyring
 from connector.crypto.pseudonym import Pseudonymiser
+from connector.crypto.share import ShareKey
 from connector.dialect.reply import Replies
 from connector.engine.schedule import MAP, READ_BACK
 from connector.errors import Misconfigured, Temporary
 from connector.hosts import AllowedHost
+from connector.lease import Lease
 from connector.mapping.rules import RuleSet, compile_rules
 from connector.observe.log import configure
 from connector.observe.meters import CountedLog
 from connector.outbound import Client, Told, tell_nobody
 from connector.outbound.guarded import Guarded
+from connector.policy.retention import MONTH
 from connector.policy.retry import RetryPolicy
 from connector.ports import Documents, Log, Source
 from connector.private import Private
 from connector.published import PublishedDocuments
-from connector.services.extras import Extras
-from connector.services.map import plain
-from connector.services.site import Budgets, Scope, Site, SourceWork, wake_nobody
+from connector.services.extras import AccessRules, Extras
+from connector.services.kinds import plain
+from connector.services.proofs import Proofs
+from connector.services.rules import Scope
+from connector.services.site import Budgets, Site, SourceWork, wake_nobody
 from connector.services.tokens import Holder
+from connector.services.watch_rules import Suppression
 from connector.sources.onetrust.parse import OneTrustSource
 from connector.sources.registry import PLATFORMS
 from connector.stops import stopper
 from connector.store.columns import Connection
 from connector.store.database import Database
 from connector.store.jobs import Wake
-from connector.web import tokens
+from connector.web import api, published, suppression, tokens
+from connector.web.api import ApiClient
 from connector.web.app import Flask, create_app
-from connector.wiring.accounts import account_work, fuse_policy
+from connector.wiring.accounts import account_work, approval_of, fuse_policy
 from connector.wiring.alarms import alarms_of
 from connector.wiring.meters import open_meters, told_by
 from connector.wiring.onetrust import Tenant
@@ -76,7 +85,7 @@ def overrides_of(environ: Mapping[str, str]) -> list[str]:
 
 def open_database(config: Config) -> Database:
     """Open the store; nothing is read or written yet."""
-    return Database(config.store.url.reveal(), pool_size=config.server.threads + 4)
+    return Database(config.store.url.reveal(), config.server.threads + 4, Keyring(config.store.sealing_keys))
 
 
 def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
@@ -86,7 +95,7 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         role: which process this is, for the log: web, worker or cli.
     """
     clock = clock or SystemClock()
-    stop = threading.Event()
+    lease = Lease()
     engine = config.engine
     log = configure(role, config.log.level, config.log.format)
     meters = open_meters(config, role, log)
@@ -96,7 +105,7 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
     documents = published_documents(http, log)
     database = open_database(config)
     sources = {
-        name: _source(config, name, clock, stop, documents, told_by(meters, "source", name)) for name in config.sources
+        name: _source(config, name, clock, lease, documents, told_by(meters, "source", name)) for name in config.sources
     }
     return Site(
         database=database,
@@ -104,19 +113,35 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
         sources=sources,
         accounts={
-            name: account_work(name, one, clock, stop, told_by(meters, "lytics", name))
+            name: account_work(name, one, clock, lease, told_by(meters, "lytics", name))
             for name, one in config.accounts.items()
         },
         log=log,
         rng=random.random,
         report_retry=_REPORT_RETRY,
         budgets=Budgets(engine.map_budget, engine.lookup_budget, engine.poll_budget, engine.report_budget),
-        stop=stop,
+        retention=config.retention.policy(),
+        stop=lease.stop,
+        lease=lease,
         reached=stopper(os.environ),
         alarms=alarms_of(config, clock, meters),
+        proofs=proofs_of(config),
+        suppression=suppression_of(config),
         confirm=partial(_confirm, http),
         wake=wake_nobody if database.is_sqlite else _waking(sources),
     )
+
+
+def suppression_of(config: Config) -> Suppression:
+    """Return how long entries of the suppression list stay, and for whom they are hashed."""
+    of = config.suppression
+    share = ShareKey(of.share_key) if of.share_key is not None else None
+    return Suppression(of.keep_months * MONTH if of.keep_months else None, share)
+
+
+def proofs_of(config: Config) -> Proofs:
+    """Return under which name and with which keys the site proves what it did."""
+    return Proofs(config.proof.origin, config.proof.key(), config.proof.former(), config.digest())
 
 
 def _waking(sources: Mapping[str, SourceWork]) -> Callable[[Connection, Collection[str]], None]:
@@ -164,14 +189,23 @@ def web_app(config: Config, site: Site) -> Flask:
         for client in token_clients(one.verify)
     }
     app = create_app(site, config.server.max_body_bytes, limits)
+    published.install(app, site)
     tokens.install(app, site, clients, config.server.max_token_requests_per_minute)
+    callers = [ApiClient(name, one.secrets, frozenset[str](one.scopes)) for name, one in config.api.clients.items()]
+    api.install(app, site, callers, config.api.max_requests_per_minute)
+    suppression.install(app, site, callers, config.api.max_requests_per_minute)
     return app
 
 
 def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
     """Build what reads a source's payloads and decides about them; it needs neither store nor network."""
     rules = compile_rules([one.rule() for one in settings.mapping], settings.ignore_kinds, settings.default_region)
-    scope = Scope(frozenset(plain(one) for one in settings.deletion_types), settings.allow_test_requests)
+    access_types = settings.access.types if settings.access is not None else ()
+    scope = Scope(
+        frozenset(plain(one) for one in settings.deletion_types),
+        settings.allow_test_requests,
+        frozenset(plain(one) for one in access_types),
+    )
     described = settings.generic.description() if settings.generic is not None else None
     if settings.read_back is not None and settings.read_back.enabled:
         # What a callback leaves out is read from OneTrust.
@@ -179,12 +213,10 @@ def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
     return PLATFORMS[settings.platform](described), rules, scope
 
 
-def _source(
-    config: Config, name: str, clock: Clock, stop: threading.Event, documents: Documents, told: Told
-) -> SourceWork:
+def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Documents, told: Told) -> SourceWork:
     settings = config.sources[name]
     dialect, rules, scope = reading_of(settings)
-    onetrust = Tenant.of(settings.report, clock, stop, told) if settings.report is not None else None
+    onetrust = Tenant.of(settings.report, clock, lease, told) if settings.report is not None else None
     content_types = settings.generic.content_types if settings.generic is not None else {"application/json"}
     return SourceWork(
         name=name,
@@ -194,16 +226,28 @@ def _source(
         url=settings.url,
         media_types=media_types(settings.verify) | content_types,
         dialect=dialect,
-        reporter=reporter(settings, onetrust, clock, stop, rehearsal=config.outbound.rehearsal, told=told),
+        reporter=reporter(settings, onetrust, clock, lease, rehearsal=config.outbound.rehearsal, told=told),
         rules=rules,
         scope=scope,
         regulation=settings.regulation,
         replies=settings.generic.replies() if settings.generic is not None else Replies(),
         read_back=read_back(settings, onetrust),
         backstop=backstop_of(settings, onetrust),
-        extras=onetrust.extras() if onetrust is not None else Extras(),
+        extras=_extras(settings, onetrust),
         fuse=fuse_policy(settings.fuse),
+        approval=approval_of(settings),
+        watch=config.suppression.rule(settings.watch),
     )
+
+
+def _extras(settings: SourceSettings, onetrust: Tenant | None) -> Extras:
+    extras = onetrust.extras() if onetrust is not None else Extras()
+    of = settings.access
+    if of is None:
+        return extras
+    filing = onetrust.access_filing() if onetrust is not None and of.delivery == "attach" else None
+    rules = AccessRules(filing, of.when_redacted == "hold", timedelta(days=of.keep_days), of.max_bytes)
+    return replace(extras, access=rules)
 
 
 def loopback_client(base_url: str) -> Client:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import threading
+from dataclasses import replace
 from datetime import timedelta
 
 from connector.clock import Clock
 from connector.config.account import AccountSettings
 from connector.config.fuse import SourceFuseSettings
+from connector.config.models import Config, SourceSettings
+from connector.lease import Lease
 from connector.lytics.account import Account, DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
-from connector.lytics.pace import Pace, RateLimit
 from connector.outbound import Client, Told, tell_nobody
-from connector.policy.approval import Approval, ApprovalMode
+from connector.policy.approval import Approval, ApprovalMode, Approvals
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
 from connector.policy.retry import RetryPolicy
-from connector.services.site import AccountWork, LookUp, SchemaRule
-from connector.wiring.limits import limits_of
+from connector.policy.tangle import TangleRule
+from connector.services.rules import LookUp, SchemaRule
+from connector.services.site import AccountWork
+from connector.wiring.limits import limits_of, pace_of
 
 # How a failed call is tried again. Waits in seconds.
 _LYTICS_RETRY = RetryPolicy(first_s=2.0, max_s=300.0, misconfigured_s=300.0)
@@ -39,16 +42,25 @@ def lytics_account(name: str, settings: AccountSettings, http: Client) -> Accoun
     )
 
 
-def approval_of(settings: AccountSettings) -> Approval:
-    """Return what a person has to approve in an account."""
+def approval_of(settings: AccountSettings | SourceSettings) -> Approval:
+    """Return what a person has to approve of an account, or of a source."""
     return Approval(ApprovalMode(settings.approval), settings.approval_above)
 
 
+def approvals_of(config: Config) -> dict[str, Approvals]:
+    """Return the rules that hold in each account."""
+    by_account = {name: Approvals(approval_of(one)) for name, one in config.accounts.items()}
+    for name, source in config.sources.items():
+        rules = by_account[source.account]
+        by_account[source.account] = replace(rules, sources={**rules.sources, name: approval_of(source)})
+    return by_account
+
+
 def account_work(
-    name: str, settings: AccountSettings, clock: Clock, stop: threading.Event, told: Told = tell_nobody
+    name: str, settings: AccountSettings, clock: Clock, lease: Lease, told: Told = tell_nobody
 ) -> AccountWork:
     """Build what the steps work with for one account."""
-    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), settings.concurrency, stop=stop)
+    pace = pace_of(settings.requests_per_second, settings.concurrency, lease)
     http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot, told=told)
     account = lytics_account(name, settings, http)
     return AccountWork(
@@ -57,6 +69,7 @@ def account_work(
         observes=settings.mode == "observe",
         api=account.api,
         profiles=account.profiles,
+        reader=account.reader,
         approval=approval_of(settings),
         schema=account,
         schema_rule=SchemaRule(settings.schema_check),
@@ -75,7 +88,15 @@ def account_work(
         unknown_wait_s=settings.unknown_wait_s,
         retry=_LYTICS_RETRY,
         fuse=fuse_policy(settings.fuse),
+        tangle=tangle_rule(settings),
     )
+
+
+def tangle_rule(settings: AccountSettings) -> TangleRule | None:
+    """Build what decides when a profile may be several people's; None where nobody is looked up before."""
+    if LookUp(settings.look_up) is not LookUp.BEFORE_AND_AFTER:
+        return None
+    return TangleRule(settings.tangled_above, frozenset(settings.tangled_fields))
 
 
 def fuse_policy(settings: SourceFuseSettings) -> FusePolicy | None:

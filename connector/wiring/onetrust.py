@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from connector.clock import Clock
 from connector.config.onetrust import ReportSettings
-from connector.lytics.pace import Pace, RateLimit
+from connector.lease import Lease
 from connector.model import SourceStatus
 from connector.outbound import Client, Told, tell_nobody
-from connector.ports import FollowUp, Reporter
-from connector.services.extras import Extras
+from connector.ports import Filing, FollowUp, Reporter
+from connector.services.extras import Evidence, Extras
 from connector.sources.onetrust.api import OneTrustApi
 from connector.sources.onetrust.filing import OneTrustFiling
 from connector.sources.onetrust.follow_ups import ConflictComment, CustomFields, OneTrustCommenter, StageMove
@@ -20,7 +21,10 @@ from connector.sources.onetrust.reporter import OneTrustReporter
 from connector.sources.onetrust.resolutions import OneTrustResolutions
 from connector.sources.onetrust.token import TokenSource, base_url_of
 from connector.sources.onetrust.webhook import WorkflowReporter, WorkflowWebhook
-from connector.wiring.limits import REPORT_CONCURRENCY, limits_of
+from connector.wiring.limits import REPORT_CONCURRENCY, limits_of, pace_of
+
+# From when on the log warns of a due date where nobody at the source is told.
+_LOG_DAYS: Final = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,9 @@ class Tenant:
     api: OneTrustApi
 
     @classmethod
-    def of(cls, settings: ReportSettings, clock: Clock, stop: threading.Event, told: Told = tell_nobody) -> Tenant:
+    def of(cls, settings: ReportSettings, clock: Clock, lease: Lease, told: Told = tell_nobody) -> Tenant:
         """Build the client of a tenant."""
-        pace = Pace(RateLimit(settings.requests_per_second, stop=stop), REPORT_CONCURRENCY, stop=stop)
+        pace = pace_of(settings.requests_per_second, REPORT_CONCURRENCY, lease)
         base_url = base_url_of(settings.host, settings.base_url)
         http = Client(base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot, told=told)
         tokens = TokenSource(
@@ -58,6 +62,7 @@ class Tenant:
             subtask_name=self.settings.subtask_name,
             resolutions={status: one for status, one in resolutions.items() if one},
             nothing_held=of.nothing_held,
+            access=of.access,
             use_complete=self.settings.complete_with == "complete",
         )
 
@@ -67,13 +72,21 @@ class Tenant:
         evidence = settings.evidence
         resolutions = settings.resolutions.model_dump()
         return Extras(
-            filing=OneTrustFiling(self.api, subtask_name=name, extension=evidence.extension)
+            filing=OneTrustFiling(self.api, subtask_name=name, extension=evidence.file_extension())
             if evidence.enabled
             else None,
             follow_ups=tuple(self._follow_ups()),
             commenter=OneTrustCommenter(self.api, subtask_name=name) if settings.progress_comments else None,
+            warner=OneTrustCommenter(self.api, subtask_name=name) if settings.deadline_comment_days else None,
+            warn_before=timedelta(days=settings.deadline_comment_days or _LOG_DAYS),
             resolutions=OneTrustResolutions(self.api, resolutions) if any(resolutions.values()) else None,
+            evidence=Evidence(evidence.content),
         )
+
+    def access_filing(self) -> Filing:
+        """Build what takes the answers to access requests."""
+        name, about = self.settings.subtask_name, "Data for an access request"
+        return OneTrustFiling(self.api, subtask_name=name, extension="txt", about=about)
 
     def _follow_ups(self) -> Iterator[FollowUp]:
         """Give them in the order of the calls: the stage last, as a request that left it may take nothing more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 from connector.clock import Clock
@@ -10,12 +9,12 @@ from connector.config.described_report import DescribedReportSettings
 from connector.config.generic import GenericSettings
 from connector.config.models import SourceSettings
 from connector.hosts import AllowedHost
-from connector.lytics.pace import Pace, RateLimit
+from connector.lease import Lease
 from connector.outbound import Client, Told, tell_nobody
 from connector.outbound.guarded import Guarded
 from connector.policy.polling import PollPolicy
 from connector.ports import Reporter
-from connector.services.site import BackstopRules, ListingRules
+from connector.services.rules import BackstopRules, ListingRules
 from connector.sources.generic.report import (
     Addressee,
     GenericReporter,
@@ -27,7 +26,7 @@ from connector.sources.generic.report import (
 from connector.sources.onetrust.api import normalised
 from connector.sources.onetrust.listing import OneTrustListing
 from connector.sources.onetrust.roll import OneTrustRoll
-from connector.wiring.limits import REPORT_CONCURRENCY, limits_of
+from connector.wiring.limits import REPORT_CONCURRENCY, limits_of, pace_of
 from connector.wiring.onetrust import Tenant
 
 # For requests that are held because their source does not list them as they came.
@@ -38,7 +37,7 @@ def reporter(
     settings: SourceSettings,
     onetrust: Tenant | None,
     clock: Clock,
-    stop: threading.Event,
+    lease: Lease,
     *,
     rehearsal: bool,
     told: Told = tell_nobody,
@@ -49,19 +48,19 @@ def reporter(
     generic = settings.generic
     if generic is None or generic.report is None:
         return NoReporter()
-    return _generic_reporter(generic, generic.report, clock, stop, rehearsal=rehearsal, told=told)
+    return _generic_reporter(generic, generic.report, clock, lease, rehearsal=rehearsal, told=told)
 
 
 def _generic_reporter(
     generic: GenericSettings,
     settings: DescribedReportSettings,
     clock: Clock,
-    stop: threading.Event,
+    lease: Lease,
     *,
     rehearsal: bool,
     told: Told,
 ) -> Reporter:
-    pace = Pace(RateLimit(settings.requests_per_second, stop=stop), REPORT_CONCURRENCY, stop=stop)
+    pace = pace_of(settings.requests_per_second, REPORT_CONCURRENCY, lease)
     names = generic.description().names
     to: Addressee
     if settings.base_url is not None:

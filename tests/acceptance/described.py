@@ -34,6 +34,7 @@ from tests.support.stores import bring_up_to_date
 SECRETS = {
     "LYTICS_TOKEN": LYTICS_TOKEN,
     "CONNECTOR_PSEUDONYM_KEY": "made-up-pseudonym-key-0123456789abcdef",
+    "CONNECTOR_SEALING_KEY": "made-up-sealing-key-fedcba9876543210",
     "SHOPIFY_CLIENT_SECRET": "made-up-client-secret",
     "DATAGRAIL_WEBHOOK_SECRET": "made-up-datagrail-secret",
     "DATAGRAIL_DROP_SECRET": "made-up-drop-secret",
@@ -41,6 +42,7 @@ SECRETS = {
     "MINEOS_SIGNING_SECRET": "made-up-mineos-secret",
     "MINEOS_API_TOKEN": "made-up-mineos-token",
     "KERTOS_API_KEY": "made-up-kertos-key-0123",
+    "ONETRUST_CONSENT_SECRET": "made-up-consent-secret-0123456789",
     "WEBHOOK_SECRET": "whsec_" + base64.b64encode(b"made-up secret of 32 bytes......").decode(),
 }
 Sign = Callable[[bytes, int], dict[str, str]]
@@ -75,6 +77,7 @@ SIGN: dict[str, Sign] = {
     "datagrail-drop": of_datagrail("DATAGRAIL_DROP_SECRET", "v1="),
     "mineos": of_body("X-Mine-Signature", "MINEOS_SIGNING_SECRET"),
     "kertos": lambda _body, _at: {"X-API-KEY": SECRETS["KERTOS_API_KEY"]},
+    "consent": lambda _body, _at: {"X-Connector-Secret": SECRETS["ONETRUST_CONSENT_SECRET"]},
     "erasures": by_standard_webhooks,
 }
 

@@ -342,6 +342,7 @@ def test_the_delivery_that_all_rows_spoil_is_accepted_and_stored(receiver: Recei
         "deliveries",
         "replays",
         "identities",
+        "data_keys",
         "history",
     }
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.services.approvals import approve, preview
+from connector.store.audit import Decision
 from connector.store.tables import deliveries as delivery_table
 from connector.store.tables import identities as identity_table
 from tests.acceptance.described import SECRETS, SIGN, Described, described
@@ -20,6 +22,7 @@ FIXTURES = {
     "datagrail": "datagrail",
     "mineos": "mineos",
     "kertos": "kertos",
+    "onetrust-consent": "consent",
     "standard-webhooks": "erasures",
 }
 
@@ -219,6 +222,41 @@ class TestDataGrail:
         assert life.platform.calls == []
         assert life.report_states == [("IN_PROGRESS", "not_wanted"), ("COMPLETED", "dead")]
         assert life.dossier().reports[-1].reason == "address_refused"
+
+
+class TestConsentInOneTrust:
+    def test_the_withdrawal_that_a_rule_names_deletes_once_a_person_has_approved(self, start: Start) -> None:
+        life = start("onetrust-consent")
+        body = life.payload("onetrust-consent/profile_updated")
+        assert life.post("consent", body, {"X-Connector-Secret": "guessed-secret-0123456789"}).status_code == 401
+        assert [life.post("consent", body).status_code for _ in range(2)] == [202, 202]
+        life.run()
+        assert (life.states, life.submitted()) == ([("queued", "")], set())
+        account = life.site.accounts["main"]
+        sources = {name: one.approval for name, one in life.site.sources.items()}
+        with life.site.database.read() as connection:
+            shown = preview(connection, account, 2, sources)
+        approve(life.site.database, "main", shown.digest, Decision("operator", "ticket 4711", life.clock.now()))
+        life.run()
+        assert life.submitted() == {("email", "ana@example.com"), ("email", "ana.old@example.com")}
+        assert [state for state, _ in life.states] == ["completed"]
+        assert "MagicLink" not in json.dumps([tuple(map(str, row)) for row in life.requests])
+
+    def test_a_withdrawal_from_another_purpose_is_answered_and_forgotten(self, start: Start) -> None:
+        life = start("onetrust-consent")
+        answer = life.post("consent", life.payload("onetrust-consent/profile_updated__another_purpose"))
+        assert answer.status_code // 100 == 2
+        life.run(2)
+        assert (life.requests, life.submitted()) == ([], set())
+
+    def test_a_primary_identifier_that_is_no_address_holds_the_request(self, start: Start) -> None:
+        life = start("onetrust-consent", 'sources.consent.approval="never"')
+        said = json.loads(life.payload("onetrust-consent/profile_updated"))
+        said["payload"] |= {"dataSubjectEmail": "crm-4711"}
+        assert life.post("consent", json.dumps(said).encode()).status_code == 202
+        life.run()
+        assert [state for state, _ in life.states] == ["held"]
+        assert life.submitted() == set()
 
 
 class TestMineOS:

@@ -136,7 +136,7 @@ def configuration(folder: Path, port: int, keys_url: str) -> Path:
     (folder / "text").write_text(WEBHOOK_SECRET)
     tables = [
         f"server = {{ port = {port} }}",
-        'store = { url = "sqlite:///store.db", pseudonym_key = "file:text" }',
+        'store = { url = "sqlite:///store.db", pseudonym_key = "file:text", sealing_keys = ["file:text"] }',
         "outbound = { rehearsal = true }",
         '[accounts.main]\nbase_url = "http://127.0.0.1:9"\ntoken = "file:text"',
     ]

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select
 
 from connector.inbound import Inbound
 from connector.model import Call
@@ -24,6 +23,7 @@ from connector.store.tables import identities
 from connector.wiring import web_app
 from tests.acceptance.journey import Journey, journey, load_shipped
 from tests.docs.onetrust_files import PLACEHOLDERS, SECRET_HEADER
+from tests.support.sealing import opened_rows
 
 FOLDER = Path(__file__).parents[2] / "docs/examples/onetrust"
 SECRET = "a-secret-of-the-tenant-0123456789"
@@ -102,7 +102,7 @@ def run_as(made: Journey, imported: Workflow) -> None:
     made.accept(asked)
     # As the callback brought them; the read-back has not been made yet.
     with made.site.database.read() as connection:
-        stored = {(row.kind, row.value.reveal()) for row in connection.execute(select(identities))}
+        stored = {(row.kind, row.value.reveal()) for row in opened_rows(connection, identities)}
     assert stored == {("email", "ana@example.com"), ("Loyalty ID", "00481516")}
     made.run_until_told(asked)
     assert made.status(asked) == "COMPLETED"

@@ -359,3 +359,37 @@ class TestMore:
         told = len(stored(life, asked).comments)
         life.run_for(10, seconds=90_000)
         assert len(stored(life, asked).comments) == told
+
+    def test_a_due_date_that_comes_near_is_warned_of_once_in_an_internal_comment(
+        self, start: Start, store_url: str
+    ) -> None:
+        life = start(finish_after_s=100 * 86_400, store_url=store_url)
+        asked = asks(life)
+        life.run_for(30, seconds=86_400)
+        (comment,) = stored(life, asked).comments
+        assert comment["isInternalComment"]
+        assert comment["comment"].startswith("Warning: this erasure is due 2026-12-02")
+        assert "Lytics has not confirmed it yet. 1 identity received" in comment["comment"]
+        assert life.written(asked) == ["IN_PROGRESS"]
+
+    def test_without_a_setting_for_it_nobody_at_onetrust_is_warned(self, start: Start) -> None:
+        life = start(f"{REPORT}.deadline_comment_days=0", finish_after_s=100 * 86_400)
+        asked = asks(life)
+        life.run_for(30, seconds=86_400)
+        assert stored(life, asked).comments == []
+
+    def test_a_subtask_that_is_opened_anew_after_its_completion_is_told_again_and_nobody_is_deleted_twice(
+        self, start: Start, store_url: str
+    ) -> None:
+        life = start(store_url=store_url)
+        asked = asks(life)
+        life.run_until_told(asked)
+        life.accept(asked)
+        life.run_for(5)
+        # It stands as it was told, so nothing is written over it.
+        assert life.written(asked) == ["IN_PROGRESS", "COMPLETED"]
+        life.onetrust.person_sets(asked.subtask_id, "OPEN")
+        life.accept(asked)
+        life.run_until_told(asked)
+        assert life.written(asked) == ["IN_PROGRESS", "COMPLETED", "COMPLETED"]
+        assert set(life.submitted().values()) == {1}

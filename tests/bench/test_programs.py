@@ -93,6 +93,15 @@ def test_every_way_of_signing_is_measured_beside_its_primitive() -> None:
     assert all(one["ratio"]["median"] > 0 for one in figures.values())
 
 
+@pytest.mark.process
+def test_the_cost_of_sealing_is_measured_beside_the_same_without_a_cipher() -> None:
+    done = bench("sealing", "--rounds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["sealing"]
+    assert list(figures) == ["stored in a shared commit", "read back and opened"]
+    assert all(one["ratio"]["median"] > 0 for one in figures.values())
+
+
 def test_an_unknown_way_of_signing_is_told() -> None:
     with pytest.raises(BenchError, match="not a way of signing: smoke-signals"):
         verify.measure(verify.Plan(1, ("smoke-signals",)))

@@ -259,10 +259,12 @@ def test_the_schema_says_which_fields_are_identities(account):
     assert failure(account.identity_fields, "users").code is Code.REMOTE_NAME_UNKNOWN
 
 
-def test_one_person_can_be_deleted_by_hand_and_an_unknown_one_is_not_found(account, lytics):
-    remote_id = account.delete_one("user", "email", ANA)
-    assert remote_id in {one["id"] for one in lytics.snapshot()["deletions"]}
-    assert type(failure(account.delete_one, "user", "email", NOBODY)) is NotFound
+def test_a_tangled_profile_is_deleted_in_bulk_and_never_by_the_path_that_cannot_resolve_it(api, account, lytics):
+    lytics.tangle("user", "email", ANA.reveal(), email=["relative@example.com"])
+    assert set(submit(api, ANA).accepted) == {ANA}
+    lytics.advance(101)
+    assert account.profiles.look_up("user", "email", ANA) is Presence.ABSENT
+    assert (lytics.calls["single_delete"], lytics.calls["v1_delete"]) == (0, 0)
 
 
 @pytest.mark.parametrize("call", list(LookUpCall))

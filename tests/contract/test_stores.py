@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event, insert, inspect, select, text, update
 
 from connector.codes import Code
+from connector.crypto.seal import Sealed
 from connector.errors import ConnectorError, Misconfigured, Temporary
 from connector.ids import new_id
 from connector.model import Presence
@@ -26,6 +27,7 @@ from connector.store import identities, reports, requests, schema, submissions, 
 from connector.store import tables as t
 from connector.store.database import Database
 from connector.store.moves import move
+from tests.support.sealing import KEYRING
 from tests.support.site import START, Bench
 
 CANARY = "canary-5521@example.com"
@@ -33,7 +35,7 @@ CANARY = "canary-5521@example.com"
 
 @pytest.fixture
 def database(store_url: str) -> Iterator[Database]:
-    with Database(store_url, pool_size=4) as made:
+    with Database(store_url, pool_size=4, keyring=KEYRING) as made:
         schema.upgrade(made)
         yield made
 
@@ -81,8 +83,8 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 
 class TestSchema:
-    def test_an_empty_store_is_brought_up_to_date_once(self, store_url: str) -> None:
-        with Database(store_url) as database:
+    def test_an_empty_store_is_brought_up_to_date_once(self, empty_store_url: str) -> None:
+        with Database(empty_store_url, keyring=KEYRING) as database:
             assert schema.upgrade(database) == (None, schema.newest())
             assert schema.upgrade(database) == (schema.newest(), schema.newest())
             schema.require_current(database)
@@ -99,19 +101,19 @@ class TestSchema:
                 wanted = {tuple(one.columns.keys()) for one in table.foreign_key_constraints}
                 assert {tuple(one["constrained_columns"]) for one in found.get_foreign_keys(table.name)} == wanted
 
-    def test_several_processes_may_upgrade_at_the_same_time(self, store_url: str) -> None:
+    def test_several_processes_may_upgrade_at_the_same_time(self, empty_store_url: str) -> None:
         def upgrade(_: int) -> None:
-            with Database(store_url) as database:
+            with Database(empty_store_url, keyring=KEYRING) as database:
                 schema.upgrade(database)
 
         assert at_once(3, upgrade) == [None] * 3
-        with Database(store_url) as database, database.read() as connection:
+        with Database(empty_store_url, keyring=KEYRING) as database, database.read() as connection:
             context = MigrationContext.configure(connection, opts={"include_name": is_ours})
             assert compare_metadata(context, t.metadata) == []
 
     @pytest.mark.parametrize("revision", [None, "0000_of_the_future"])
-    def test_any_other_revision_is_refused_by_name(self, store_url: str, revision: str | None) -> None:
-        with Database(store_url) as database:
+    def test_any_other_revision_is_refused_by_name(self, empty_store_url: str, revision: str | None) -> None:
+        with Database(empty_store_url, keyring=KEYRING) as database:
             if revision is not None:
                 schema.upgrade(database)
                 with database.write() as connection:
@@ -121,9 +123,9 @@ class TestSchema:
             assert refusal.value.code is Code.STORE_OUTDATED
             assert (revision or "none") in refusal.value.detail
 
-    def test_reading_from_an_empty_store_says_that_it_is_outdated(self, store_url: str) -> None:
+    def test_reading_from_an_empty_store_says_that_it_is_outdated(self, empty_store_url: str) -> None:
         with (
-            Database(store_url) as database,
+            Database(empty_store_url, keyring=KEYRING) as database,
             pytest.raises(Misconfigured) as refusal,
             database.read() as connection,
         ):
@@ -264,7 +266,7 @@ class TestTransactions:
         """Each thread has a store of its own, as a web process and a worker have."""
 
         def many(index: int) -> None:
-            with Database(store_url, pool_size=2) as own:
+            with Database(store_url, pool_size=2, keyring=KEYRING) as own:
                 for number in range(12):
                     with own.write() as connection:
                         requests.find_or_insert(connection, request_row(f"{index}-{number}"), START)
@@ -325,7 +327,7 @@ class TestValues:
 
 class TestOnlyHolder:
     def test_a_second_holder_is_kept_out_until_the_first_lets_go(self, store_url: str) -> None:
-        with Database(store_url) as one, Database(store_url) as other:
+        with Database(store_url, keyring=KEYRING) as one, Database(store_url, keyring=KEYRING) as other:
             with one.only_holder() as first, other.only_holder() as second, one.only_holder() as third:
                 assert (first, second, third) == (True, False, False)
             # While the first process lives on, as its pool of connections does.
@@ -333,14 +335,14 @@ class TestOnlyHolder:
                 assert again
 
     def test_it_is_let_go_on_any_exception(self, store_url: str) -> None:
-        with Database(store_url) as one, Database(store_url) as other:
+        with Database(store_url, keyring=KEYRING) as one, Database(store_url, keyring=KEYRING) as other:
             with pytest.raises(KeyboardInterrupt), one.only_holder():
                 raise KeyboardInterrupt
             with other.only_holder() as again:
                 assert again
 
     def test_holding_it_keeps_nobody_from_writing(self, store_url: str) -> None:
-        with Database(store_url) as one, Database(store_url) as other:
+        with Database(store_url, keyring=KEYRING) as one, Database(store_url, keyring=KEYRING) as other:
             schema.upgrade(one)
             with one.only_holder(), other.write() as connection:
                 assert requests.find_or_insert(connection, request_row(), START)[1]
@@ -351,7 +353,7 @@ class TestUnavailable:
         return "".join(traceback.format_exception(error))
 
     def test_a_statement_that_fails_names_no_value(self, database: Database) -> None:
-        values = {"id": new_id(START), "request_id": "nobody", "kind": CANARY, "value": Private(CANARY)}
+        values = {"id": new_id(START), "request_id": "nobody", "kind": CANARY, "value": Sealed(CANARY)}
         with pytest.raises(Temporary) as failure, database.write() as connection:
             connection.execute(insert(t.identities).values(**values, value_hash=CANARY, state=None))
         assert failure.value.code is Code.STORE_UNAVAILABLE

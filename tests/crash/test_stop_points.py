@@ -20,7 +20,11 @@ pytestmark = [pytest.mark.process, pytest.mark.soak]
 
 PEOPLE = 12
 RECEIVING = ("verified", "claimed", "committed")
-WORKING = tuple(one for one in STOPS if one not in RECEIVING)
+# Those of access requests are passed in test_access_points.py.
+READING = ("fetched", "exported")
+# Those of the watch in test_watch_points.py.
+WATCHING = ("seen", "watched")
+WORKING = tuple(one for one in STOPS if one not in RECEIVING + READING + WATCHING)
 APIS = ("identity-delete", "identity-queue")
 
 

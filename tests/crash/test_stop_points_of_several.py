@@ -22,7 +22,7 @@ from connector.sandbox.onetrust_outbound import Outbound, Workflow
 from connector.stops import STOPS, VARIABLE
 from tests.acceptance.test_many_workers import Cluster
 from tests.acceptance.test_processes import SIGNATURE
-from tests.crash.test_stop_points import APIS, RECEIVING, everything_ended_once
+from tests.crash.test_stop_points import APIS, READING, RECEIVING, WATCHING, everything_ended_once
 from tests.support.processes import Running, connector, free_port, started, until
 
 pytestmark = [pytest.mark.process, pytest.mark.postgres, pytest.mark.soak]
@@ -33,7 +33,7 @@ BATCH = 4
 # is free again only after seconds, so where it can be had no two of one part come in a row, and mapping comes last.
 WORKING = (
     *("listed", "answered", "reporting", "called", "uploaded", "intended", "filed"),
-    *("reported", "followed", "told", "counted", "mapped"),
+    *("reported", "followed", "told", "counted", "sequenced", "logged", "issued", "mapped"),
 )
 FEED_EVERY_S = 0.25
 # By chance it is the survivor to whom the work at that point falls, again and again.
@@ -78,7 +78,7 @@ def jobs_taken_over(cluster: Cluster) -> int:
 
 
 def test_no_point_is_left_out() -> None:
-    assert sorted((*RECEIVING, *WORKING)) == sorted(STOPS)
+    assert sorted((*RECEIVING, *WORKING, *READING, *WATCHING)) == sorted(STOPS)
 
 
 def test_one_of_two_receivers_is_killed_at_every_point_and_the_other_takes_what_is_sent_again(cluster: Cluster) -> None:

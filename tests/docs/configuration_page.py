@@ -47,7 +47,8 @@ def _sections(whole: Json, title: str, path: str, prop: Json, meaning: str) -> I
     )
     for name, one in table["properties"].items():
         for inner_title, inner in _tables_within(whole, f"{path}.{name}", one):
-            yield from _sections(whole, inner_title, f"{path}.{name}", inner, _meaning(whole, one, inner))
+            inner_path = inner_title.strip("[]") if inner_title.endswith(".NAME]") else f"{path}.{name}"
+            yield from _sections(whole, inner_title, inner_path, inner, _meaning(whole, one, inner))
 
 
 def _tables_within(whole: Json, path: str, prop: Json) -> Iterator[tuple[str, Json]]:
@@ -59,6 +60,8 @@ def _tables_within(whole: Json, path: str, prop: Json) -> Iterator[tuple[str, Js
     if "oneOf" in items:
         for one in items["oneOf"]:
             yield f'[[{path}]] check = "{_resolved(whole, one)["properties"]["check"]["const"]}"', one
+    elif "properties" in _resolved(whole, named := next(iter(prop.get("patternProperties", {}).values()), {})):
+        yield f"[{path}.NAME]", named
     elif "properties" in _resolved(whole, items):
         yield f"[[{path}]]", items
     elif "properties" in _resolved(whole, prop):

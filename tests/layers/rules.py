@@ -26,15 +26,18 @@ FACTS = frozenset(
         "ports",
         "clock",
         "private",
+        "profile",
+        "sighting",
         "ids",
         "inbound",
         "hosts",
+        "lease",
         "stops",
         "pointer",
         "alerting",
     }
 )
-RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect"})
+RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect", "proof"})
 PURE = FACTS | RULES
 EDGES = frozenset({"config", "outbound", "published", "sources", "lytics", "channels", "store", "observe"})
 DRIVERS = frozenset({"services", "web", "engine"})

@@ -114,8 +114,8 @@ def require_stored_or_not(receiver: Receiver, before: dict[str, int], answer: Te
     with receiver.site.database.read() as connection:
         (row,) = overview.find(connection, said["jobId"])
         kept = overview.dossier(connection, row)
+    # It may name nobody: what a callback leaves out is read from OneTrust.
     assert kept.deliveries
-    assert kept.identities
     if not said["duplicate"]:
         assert sum(after.values()) > sum(before.values())
 

@@ -13,7 +13,7 @@ from connector.model import Identity, Listing, Task
 from connector.policy.agreement import REFUSED_STAGES
 from connector.policy.polling import PollPolicy
 from connector.private import Private
-from connector.services.site import BackstopRules, ListingRules
+from connector.services.rules import BackstopRules, ListingRules
 from tests.support.site import START
 
 REF = "K7Q2M9XW4D"

@@ -45,10 +45,12 @@ class Server:
 
     url: str
 
-    def create(self) -> str:
-        """Create an empty database and return its URL."""
+    def create(self, template_url: str = "") -> str:
+        """Create a database, empty or as a copy of another to which nobody is connected; return its URL."""
         name = f"connector_test_{uuid.uuid4().hex}"
-        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        template = (template_url and make_url(template_url).database) or "template0"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:

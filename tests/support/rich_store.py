@@ -11,17 +11,22 @@ from connector.codes import Code
 from connector.errors import Temporary
 from connector.model import Delivered
 from connector.policy.fuse import FusePolicy
+from connector.policy.tangle import TangleRule
+from connector.policy.watching import Reaction, WatchRule
 from connector.private import Private
-from connector.services import fuses, holds
+from connector.services import fuses, holds, tangles
 from connector.services.alarms import Alarms
 from connector.services.alerts import alert
 from connector.services.backstop import backstop
+from connector.services.export import export
+from connector.services.proofs import Proofs
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
 from tests.support.listings import Lister, Roll, asking, looking
+from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling
+from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling, StandInReader
 
 TABLES = tuple(t.metadata.sorted_tables)
 
@@ -29,10 +34,13 @@ TABLES = tuple(t.metadata.sorted_tables)
 def rich_bench(folder: Path) -> Bench:
     """Return a site whose SQLite store is closed: what is open, held, ended, refused, unknown and unreported."""
     bench = Bench(f"sqlite:///{folder / 'store.db'}")
+    bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY))
     bench.beside(filing=StandInFiling(), commenter=StandInCommenter())
     _ended(bench)
     _guarded(bench)
     _under_way(bench)
+    _asks_for_access(bench)
+    _came_back(bench)
     bench.beside()
     bench.list_by(asking(Lister()))
     bench.look_through(looking(Roll(["missed"])))
@@ -44,6 +52,39 @@ def rich_bench(folder: Path) -> Bench:
     _told(bench)
     bench.database.close()
     return bench
+
+
+def _asks_for_access(bench: Bench) -> None:
+    """Let the data of one access request be taken, and that of another wait, beside one whose look-up gave nothing."""
+    was = bench.source.scope
+    lasting = replace(was, access_types=frozenset({"data access"}))
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, scope=lasting)})
+    reader = StandInReader({("email", f"access-{number}@example.com"): {"email": "ä"} for number in range(2)})
+    bench.with_account(reader=reader)
+    for number in range(2):
+        bench.deliver(f"access-{number}", types=("Data Access",))
+        bench.pass_time(seconds=1)
+    request_id = bench.dossier("access-0").request.id
+    export(bench.site, request_id, lambda _content: None, Decision("operator", "a reason", bench.clock.now()))
+    reader.answers = [Temporary(Code.REMOTE_FAULT)]
+    bench.deliver("access-2", types=("Data Access",))
+    bench.pass_time(seconds=1)
+    bench.with_account(reader=None)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, scope=was)})
+
+
+def _came_back(bench: Bench) -> None:
+    """Let somebody be there again after their deletion, and somebody else be deleted again."""
+    was = bench.source
+    for reaction, name in ((Reaction.ALARM, "back-said"), (Reaction.DELETE, "back-deleted")):
+        rule = WatchRule(reaction, looks=(timedelta(seconds=1), timedelta(days=900)))
+        bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+        bench.knows(f"{name}@example.com")
+        bench.deliver(name)
+        bench.run_to_end(8)
+        bench.knows(f"{name}@example.com")
+        bench.pass_time(seconds=61)
+    bench.site = replace(bench.site, sources={"onetrust": was})
 
 
 def _told(bench: Bench) -> None:
@@ -68,6 +109,13 @@ def _guarded(bench: Bench) -> None:
     holds.remove(bench.site, [Private("let-go@example.com")], [], decision)
     bench.deliver("kept", ("email", "Kept@example.com"))
     bench.run_to_end()
+    bench.with_account(tangle=TangleRule(0))
+    for name in ("tangled", "let-pass"):
+        bench.knows(f"{name}@example.com")
+        bench.lytics.others[f"{name}@example.com"] = [("email", "other@example.com")]
+        bench.deliver(name)
+    bench.run_to_end()
+    tangles.release(bench.site, bench.dossier("let-pass").request.id, decision)
 
 
 def _ended(bench: Bench) -> None:

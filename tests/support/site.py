@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table
 
 from connector.clock import FixedClock
 from connector.crypto.pseudonym import Pseudonymiser
@@ -22,8 +22,10 @@ from connector.services import intake
 from connector.services.extras import Extras
 from connector.services.intake import Accepted
 from connector.services.remote import Breakers, Pauses
-from connector.services.site import AccountWork, BackstopRules, ListingRules, LookUp, Scope, Site, SourceWork
+from connector.services.rules import BackstopRules, ListingRules, LookUp, Scope
+from connector.services.site import AccountWork, Site, SourceWork
 from connector.store.database import Database
+from tests.support.sealing import KEYRING, opened_rows
 from tests.support.stand_ins import StandInLytics, StandInReporter
 from tests.support.stores import bring_up_to_date
 
@@ -100,7 +102,7 @@ class Bench:
         self.log = RecordingLog()
         self.headers: dict[str, str] = {}
         self.store_url = store_url
-        self.database = Database(store_url, pool_size=4)
+        self.database = Database(store_url, pool_size=4, keyring=KEYRING)
         bring_up_to_date(self.database)
         settings: dict[str, Any] = {
             "look_up": LookUp.BEFORE_AND_AFTER,
@@ -151,7 +153,7 @@ class Bench:
     def starts_again(self) -> None:
         """The process died; another one takes over the same store, with nothing left in memory."""
         self.database.close()
-        self.database = Database(self.store_url, pool_size=4)
+        self.database = Database(self.store_url, pool_size=4, keyring=KEYRING)
         self.site = replace(
             self.site, database=self.database, stop=threading.Event(), pauses=Pauses(), breakers=Breakers()
         )
@@ -217,6 +219,6 @@ class Bench:
         return row
 
     def rows(self, table: Table) -> list[Any]:
-        """Every row of a table, by id."""
+        """Every row of a table, by id, with its personal values opened."""
         with self.database.read() as connection:
-            return list(connection.execute(select(table).order_by(*table.primary_key)).all())
+            return opened_rows(connection, table)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.alerting import Alert, Kind, Phase
 from connector.clock import FixedClock
@@ -23,6 +25,8 @@ from connector.model import (
     SubmitAnswer,
 )
 from connector.private import Private
+from connector.profile import Profile
+from connector.sighting import Sighting
 
 
 class Killed(BaseException):
@@ -40,6 +44,8 @@ class StandInLytics:
         answer: takes the place of the whole submission.
         refuses: a call that holds one of these values is refused as a whole.
         stays: values whose people are still there although their deletion is called finished.
+        others: (field, value) of what else is on the profile of a value.
+        shows: whether a closer look-up shows any identifier at all.
         unlisted: operations missing from the list of recent ones.
     """
 
@@ -63,6 +69,8 @@ class StandInLytics:
         self.refuses: set[str] = set()
         self.stays: set[str] = set()
         self.unlisted: set[str] = set()
+        self.others: dict[str, list[tuple[str, str]]] = {}
+        self.shows = True
         self.deletions: Counter[str] = Counter()
         self.finish_at_once = True
         self.ids_by_value: dict[str, str] = {}
@@ -133,6 +141,13 @@ class StandInLytics:
         if self.look_up_errors:
             raise self.look_up_errors.pop(0)
         return Presence.PRESENT if (table, field, value.reveal()) in self.people else Presence.ABSENT
+
+    def look_closely(self, table: str, field: str, value: Private, fields: Collection[str]) -> Sighting:
+        presence = self.look_up(table, field, value)
+        if presence is not Presence.PRESENT or not self.shows:
+            return Sighting(presence)
+        others = {(name, Private(one)) for name, one in self.others.get(value.reveal(), ()) if name in fields}
+        return Sighting(presence, frozenset({(field, value), *others}))
 
     def submitted(self) -> Counter[str]:
         """How often each value was part of a call."""
@@ -231,6 +246,28 @@ class StandInCommenter:
             raise answer
         self.said.append((external["subtask_id"], text))
         return answer
+
+
+@dataclass
+class StandInReader:
+    """Knows profiles by (field, value).
+
+    Attributes:
+        answers: what the next look-ups do instead.
+        redacts: whether personal fields are left out.
+    """
+
+    people: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    answers: list[ConnectorError] = field(default_factory=list)
+    redacts: bool = False
+    read_by: list[str] = field(default_factory=list)
+
+    def read(self, table: str, field: str, value: Private) -> Profile | None:
+        self.read_by.append(value.reveal())
+        if self.answers:
+            raise self.answers.pop(0)
+        known = self.people.get((field, value.reveal()))
+        return None if known is None else Profile(Private(json.dumps({"entity": known})), self.redacts)
 
 
 @dataclass

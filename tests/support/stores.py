@@ -12,7 +12,8 @@ def bring_up_to_date(database: Database) -> None:
     """Give a store that was just opened the newest schema, if it is an empty file of SQLite by a copy."""
     file = database.file
     if file is None or file.stat().st_size:
-        schema.upgrade(database)
+        if schema.current(database) != schema.newest():
+            schema.upgrade(database)
         return
     if _MADE:
         file.write_bytes(_MADE[0])

@@ -13,9 +13,12 @@ import pytest
 
 from connector.clock import FixedClock, SystemClock
 from connector.errors import Misconfigured
+from connector.policy.approval import ApprovalMode
 from connector.policy.deadlines import Regulation
 from connector.policy.polling import PollPolicy
-from connector.services.site import LookUp, Site
+from connector.policy.tangle import TangleRule
+from connector.services.rules import LookUp
+from connector.services.site import Site
 from connector.wiring import build_site, load_config, loopback_client, open_database, reading_of
 from tests.acceptance.journey import ROOT, START, load_shipped, logging_as_it_was
 
@@ -51,6 +54,9 @@ ACCOUNT: list[tuple[str, Callable[[Any], object], object]] = [
     ("warn_after_days=1.5", lambda one: one.warn_after, timedelta(hours=36)),
     ("alarm_after_days=2.5", lambda one: one.alarm_after, timedelta(hours=60)),
     ("unknown_wait_s=17", lambda one: one.unknown_wait_s, 17),
+    ("tangled_above=4", lambda one: one.tangle, TangleRule(4)),
+    ('tangled_fields=["user_id"]', lambda one: one.tangle, TangleRule(2, frozenset({"user_id"}))),
+    ('look_up="after"', lambda one: one.tangle, None),
 ]
 
 
@@ -73,6 +79,10 @@ SOURCE: list[tuple[str, Callable[[Any], object], object]] = [
     ("allow_test_requests=true", lambda one: one.scope.allow_test_requests, True),
     ('regulation="ccpa"', lambda one: one.regulation, Regulation.CCPA),
     ('deletion_types=["Right to  be Forgotten"]', lambda one: one.scope.deletion_types, {"right to be forgotten"}),
+    ('approval="first-run"', lambda one: one.approval.mode, ApprovalMode.FIRST_RUN),
+    ("approval_above=7", lambda one: one.approval.above, 7),
+    ("report.deadline_comment_days=3", lambda one: one.extras.warn_before, timedelta(days=3)),
+    ("report.deadline_comment_days=0", lambda one: (one.extras.warner, one.extras.warn_before.days), (None, 7)),
     ("enabled=true", lambda one: (one.name, one.account), ("onetrust", "main")),
 ]
 

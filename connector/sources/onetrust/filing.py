@@ -10,7 +10,7 @@ from connector.errors import Misconfigured, Refused
 from connector.model import Filed
 from connector.sources.onetrust.api import OPEN, OneTrustApi, is_uuid
 from connector.sources.onetrust.ours import Ours
-from connector.sources.onetrust.request_calls import RequestCalls
+from connector.sources.onetrust.request_calls import EVIDENCE, RequestCalls
 
 #: The extension that is allowed where nearly nothing is.
 _PLAIN: Final = "txt"
@@ -21,11 +21,15 @@ class OneTrustFiling:
 
     Args:
         extension: without a dot, of what is tried first.
+        about: what the file is, in words that people at OneTrust see beside it.
     """
 
-    def __init__(self, api: OneTrustApi, *, subtask_name: str = "", extension: str = "csv") -> None:
+    def __init__(
+        self, api: OneTrustApi, *, subtask_name: str = "", extension: str = "csv", about: str = EVIDENCE
+    ) -> None:
         self._ours = Ours(api, subtask_name)
         self._calls = RequestCalls(api)
+        self._about = about
         self._extensions = tuple(dict.fromkeys((extension, _PLAIN)))
 
     def file(self, external: Mapping[str, str], stem: str, content: bytes) -> Filed | None:
@@ -51,7 +55,7 @@ class OneTrustFiling:
 
     def _upload(self, request_id: str, name: str, content: bytes) -> str | None:
         try:
-            return self._calls.upload(request_id, name, content)
+            return self._calls.upload(request_id, name, content, self._about)
         except Misconfigured as error:
             if error.code is not Code.PERMISSION_MISSING:
                 raise

@@ -10,6 +10,7 @@ from connector.sources.onetrust.api import CLOSED, OPEN, OneTrustApi, normalised
 from connector.sources.onetrust.ours import Ours, reference_of
 from connector.sources.onetrust.reporter import escaped
 from connector.sources.onetrust.request_calls import RequestCalls
+from connector.states import RequestKind
 
 _TOLD: Final = frozenset({Delivered.SENT, Delivered.ALREADY})
 
@@ -93,6 +94,9 @@ class StageMove:
 
     def after(self, report: Report, delivered: Delivered) -> str | None:
         """Move the request out of the stage of our subtask after a completion, unless more is required there."""
+        # The answer to an access request still has to reach the person, which people at OneTrust see to.
+        if report.kind is RequestKind.ACCESS:
+            return None
         if delivered not in _TOLD or report.status is not SourceStatus.COMPLETED:
             return None
         subtask = self._ours.read(report.external)

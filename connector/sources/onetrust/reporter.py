@@ -23,6 +23,7 @@ from connector.outbound import Answer
 from connector.policy.outcome import nothing_held
 from connector.sources.onetrust.api import OPEN, OneTrustApi, is_uuid, require_written
 from connector.sources.onetrust.ours import Ours
+from connector.states import RequestKind
 
 MAX_COMMENT: Final = 10_000
 _WITH_RESOLUTION: Final = frozenset({SourceStatus.COMPLETED, SourceStatus.REJECTED})
@@ -46,6 +47,7 @@ class OneTrustReporter:
         subtask_name: the exact name of the subtask to report on when a callback brought only the request's id.
         resolutions: the resolution id to send with COMPLETED or REJECTED, where the tenant wants one.
         nothing_held: the one to send with COMPLETED if Lytics held nothing; that of COMPLETED if empty.
+        access: the one to send with COMPLETED of an access request, which has none of an erasure's.
         use_complete: whether `/complete` is tried for a completion.
 
     Raises:
@@ -61,10 +63,11 @@ class OneTrustReporter:
         subtask_name: str = "",
         resolutions: Mapping[SourceStatus, str] | None = None,
         nothing_held: str = "",
+        access: str = "",
         use_complete: bool = False,
     ) -> None:
         given = dict(resolutions or {})
-        ids = [*given.values()] + [nothing_held] * bool(nothing_held)
+        ids = [*given.values()] + [one for one in (nothing_held, access) if one]
         if not set(given) <= _WITH_RESOLUTION or not all(map(is_uuid, ids)):
             raise Misconfigured(
                 Code.CONFIG_INVALID, "a resolution is a UUID, and only COMPLETED and REJECTED may have one"
@@ -73,6 +76,7 @@ class OneTrustReporter:
         self._ours = Ours(api, subtask_name)
         self._resolutions = given
         self._nothing_held = nothing_held
+        self._access = access
         self._use_complete = use_complete
 
     def deliver(self, report: Report) -> Delivered:
@@ -135,6 +139,8 @@ class OneTrustReporter:
         return None if done and self._api.subtask(subtask_id).status in OPEN else answer
 
     def _resolution(self, report: Report) -> str:
+        if report.kind is RequestKind.ACCESS and report.status is SourceStatus.COMPLETED:
+            return self._access
         if self._nothing_held and report.status is SourceStatus.COMPLETED and nothing_held(report.counts):
             return self._nothing_held
         return self._resolutions.get(report.status, "")

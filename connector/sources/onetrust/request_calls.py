@@ -14,6 +14,8 @@ from connector.sources.onetrust.api import LANGUAGE, OneTrustApi, items_of, requ
 
 #: What `type` says of a resolution that belongs to subtasks.
 OF_SUBTASKS: Final = 20
+#: What a file is called beside it, unless it is something else.
+EVIDENCE: Final = "Erasure evidence"
 _DSAR: Final = 30
 _IDS: Final = ("Id", "id", "fileId")
 # The file itself, not the call.
@@ -45,24 +47,25 @@ class RequestCalls:
         path = self._path(request_ref, "movestages", LANGUAGE)
         require_written(self._api.send("PUT", path, json={"nextStage": stage}))
 
-    def upload(self, request_id: str, name: str, content: bytes) -> str | None:
+    def upload(self, request_id: str, name: str, content: bytes, about: str = EVIDENCE) -> str | None:
         """Upload a file for a request and return its id; None if it is refused, as for its extension (File Upload).
 
         Args:
             request_id: the request's UUID, not its reference.
+            about: what the file is, in words. Only people at OneTrust see it, and the file.
         """
-        about = {
+        attachment = {
             "FileName": name,
             "Name": name,
             "Type": _DSAR,
             "RefIds": [request_id],
             "IsInternal": True,
-            "Comments": "Erasure evidence",
+            "Comments": about,
         }
         media_type = "text/csv" if name.endswith(".csv") else "text/plain"
         parts: dict[str, str | FilePart] = {
             "file": FilePart(name, content, media_type),
-            "attachment": json.dumps(about),
+            "attachment": json.dumps(attachment),
         }
         answer = self._api.send("POST", path_of("api", "document", "v2", "attachments"), multipart=parts)
         if answer.status in _FILE_REFUSED:

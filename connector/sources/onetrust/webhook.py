@@ -53,6 +53,7 @@ class WorkflowWebhook:
             "schema": SCHEMA,
             "eventId": report.report_id,
             "jobId": report.job_id,
+            "kind": report.kind.value,
             "status": report.status.value,
             "counts": dict(report.counts),
             **{name: report.external.get(one, "") for name, one in _IDS.items()},

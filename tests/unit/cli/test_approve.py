@@ -58,6 +58,15 @@ def test_status_says_what_waits_for_a_person(run: Run, bench: Bench) -> None:
     assert "wait for approval" not in run("status").out
 
 
+def test_a_source_s_own_rule_is_seen_by_the_commands(run: Run, bench: Bench) -> None:
+    of_source = ('sources.onetrust.approval="above"', "sources.onetrust.approval_above=1")
+    assert "waits for: connector approve " in run("preview", settings=of_source).out
+    assert said(run("status", "--json", settings=of_source))["unapproved"] == {"main": 2}
+    enough = ('sources.onetrust.approval="above"', "sources.onetrust.approval_above=2")
+    assert "goes without anybody's word" in run("preview", settings=enough).out
+    assert said(run("status", "--json", settings=enough))["unapproved"] == {}
+
+
 def test_another_set_is_refused_and_told(run: Run, bench: Bench) -> None:
     done = run("approve", "0" * 32 + "-" + "0" * 16, *WHY)
     assert done.status == 1

@@ -14,6 +14,8 @@ EXAMPLES = {
     "shopify/customers_redact": "queued for deletion",
     "shopify/shop_redact": "held: nothing_mapped",
     "shopify/customers_data_request": "rejected: not_an_erasure",
+    "onetrust-consent/profile_updated": "queued for deletion",
+    "onetrust-consent/profile_updated__another_purpose": "answered and not stored: other",
     "mineos/delete__test": "answered and not stored: ping",
     "standard-webhooks/newsletter_confirmed": "answered and not stored: other",
 }
@@ -50,7 +52,9 @@ def test_send_has_no_sample_of_a_described_platform(run: Run, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("secrets")
-@pytest.mark.parametrize("example", ["shopify", "datagrail", "mineos", "kertos", "standard-webhooks"])
+@pytest.mark.parametrize(
+    "example", ["shopify", "datagrail", "mineos", "kertos", "onetrust-consent", "standard-webhooks"]
+)
 def test_the_examples_are_valid_and_show_no_secret(run: Run, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
     monkeypatch.setenv("CONNECTOR_CONFIG", str(ROOT / f"config/{example}.example.toml"))
     assert run("config", "check").status == 0

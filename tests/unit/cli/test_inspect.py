@@ -130,6 +130,14 @@ class TestShow:
         for word in ("subtask_id 0a", "user.email", "present", "op-1", "COMPLETED", "1 deleted, 0 not found"):
             assert word in done.out
 
+    def test_answers_that_may_be_missing_from_the_mapping_are_counted(self, run: Run, bench: Bench) -> None:
+        first, _ = ids(bench)
+        with bench.database.write() as connection:
+            listed = {"confirmed_at": bench.clock.now(), "unnamed": 2}
+            connection.execute(update(requests).where(requests.c.id == first).values(listed))
+        assert "answers that look like an identity and are named by no rule: 2" in run("show", first).out
+        assert json.loads(run("show", first, "--json").out)["request"]["unnamed"] == 2
+
     @pytest.mark.parametrize("form", [(), ("--json",)])
     def test_nobody_is_named(self, run: Run, bench: Bench, form: tuple[str, ...]) -> None:
         for name in ids(bench):

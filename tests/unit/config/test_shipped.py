@@ -11,6 +11,7 @@ import pytest
 
 from connector.config import Config, load
 from connector.config.checks import HeaderCheck, SignatureCheck
+from connector.proof.keys import new_pem
 from connector.sandbox import defaults
 from connector.sources.registry import PLATFORMS
 from connector.wiring import build_site
@@ -25,6 +26,7 @@ MADE_UP = {
     "ONETRUST_CLIENT_SECRET": "made-up-client-secret",
     "ONETRUST_WEBHOOK_SECRET": "made-up-webhook-secret",
     "CONNECTOR_PSEUDONYM_KEY": "made-up-pseudonym-key-0123456789abcdef",
+    "CONNECTOR_SEALING_KEY": "made-up-sealing-key-fedcba9876543210",
 }
 
 
@@ -41,6 +43,7 @@ def example(*overrides: str, text: str = "", folder: Path | None = None) -> Conf
         "GATEWAY_SIGNING_SECRET": "made-up-gateway-secret",
         "ONETRUST_OAUTH_SECRET": "made-up-secret-of-a-client",
         "CONNECTOR_TOKEN_KEY": "made-up-key-of-thirty-two-bytes-or-more",
+        "CONNECTOR_SIGNING_KEY": new_pem(bytes(32)),
     }
     return load(file, MADE_UP | in_comments, overrides, PLATFORMS)
 
@@ -57,7 +60,7 @@ def test_the_rehearsal_talks_to_this_machine_only_and_with_public_secrets_only()
     addresses = [one for one in found if re.match(r"[a-z]+://", one) and not one.startswith("sqlite:")]
     assert addresses == ["http://127.0.0.1:8091", "http://127.0.0.1:8092"]
     references = [one for one in found if re.match(r"(env|file):", one)]
-    assert len(references) == 4
+    assert len(references) == 6
     assert all(one.startswith("file:sandbox/") for one in references)
 
 
@@ -78,7 +81,7 @@ def test_the_rehearsal_has_the_credentials_of_the_sandbox() -> None:
 
 def test_every_secret_of_the_rehearsal_says_that_it_is_none() -> None:
     files = sorted((ROOT / "config/sandbox").glob("*"))
-    assert len(files) == 4
+    assert len(files) == 6
     assert [one.name for one in files if "not-a-secret" not in one.read_text(encoding="utf-8")] == []
 
 
@@ -147,6 +150,7 @@ def test_the_checks_on_the_page_are_valid(trial: Trial, text: str) -> None:
         "LYTICS_TOKEN": "x",
         "CLIENT_SECRET": "c" * 16,
         "PSEUDONYM_KEY": "p" * 32,
+        "SEALING_KEY": "s" * 32,
         "ONETRUST_WEBHOOK_SECRET": "w" * 16,
         "GATEWAY_SIGNING_SECRET": "g" * 16,
         "STANDARD_WEBHOOKS_SECRET": "whsec_" + "QUFB" * 8,

@@ -40,6 +40,7 @@ def test_its_digest_stays_the_same_for_the_same_file(trial: Trial, tmp_path_fact
 OTHERS: dict[Place, Any] = {
     ("store", "url"): "sqlite:///other.db",
     ("store", "pseudonym_key"): "env:OTHER",
+    ("store", "sealing_keys", 0): "env:OTHER",
     ("log", "level"): "error",
     ("log", "format"): "console",
     ("accounts", "main", "token"): "env:OTHER",

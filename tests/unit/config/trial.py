@@ -22,10 +22,15 @@ ENVIRON: Final = {
     "CLIENT_SECRET": "canary-client-secret-7a20",
     "WEBHOOK_SECRET": "canary-webhook-secret-93bd",
     "PSEUDONYM_KEY": "canary-pseudonym-key-0123456789abcdef",
+    "SEALING_KEY": "canary-sealing-key-fedcba9876543210",
 }
 BASE: Final[dict[str, Any]] = {
     "server": {"port": 8080},
-    "store": {"url": "sqlite:///store.db", "pseudonym_key": "env:PSEUDONYM_KEY"},
+    "store": {
+        "url": "sqlite:///store.db",
+        "pseudonym_key": "env:PSEUDONYM_KEY",
+        "sealing_keys": ["env:SEALING_KEY"],
+    },
     "engine": {"tick_s": 5.0},
     "log": {"level": "info", "format": "json"},
     "accounts": {"main": {"token": "env:LYTICS_TOKEN", "base_url": "https://api.lytics.io", "body": {}}},

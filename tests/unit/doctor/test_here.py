@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from connector.config import Config, load
+from connector.crypto.keyring import Keyring
 from connector.doctor import here
 from connector.doctor.findings import Finding
+from connector.private import Secret
 from connector.sandbox.defaults import WEBHOOK_SECRET
 from connector.sources.registry import PLATFORMS
 from connector.store.database import Database
 from tests.acceptance.journey import ROOT
+from tests.support.sealing import KEYRING
 from tests.support.site import START, Bench
 
 GOOD = "f3a9c2b4d5e6071829304a5b6c7d8e9f"
@@ -53,7 +56,7 @@ def test_the_secrets_of_a_rehearsal_are_well_in_a_rehearsal(tmp_path: Path) -> N
 def test_the_secrets_of_a_rehearsal_are_no_secrets_before_a_real_lytics(tmp_path: Path) -> None:
     found = secrets(configured(tmp_path, 'accounts.main.base_url="https://api.lytics.io"'))
     assert {one[0] for one in found} == {"secret_public"}
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,14 @@ class TestStore:
             (due + timedelta(days=1), "deadline_passed", f"1 of them, the first since {due:%Y-%m-%d %H:%M}Z"),
         ):
             assert ids([*here.store(sqlite_bench.database, now)]) == [("store_fine", "", ""), (name, "", told)]
+
+    def test_a_sealing_key_that_is_missing_is_told(self, sqlite_bench: Bench) -> None:
+        sqlite_bench.deliver("s1")
+        other = Keyring([Secret("another-sealing-key-of-good-length-000", "test:other")])
+        with Database(sqlite_bench.store_url, keyring=other) as database:
+            (found,) = here.store(database, START)
+        assert found.id == "sealing_key_missing"
+        assert KEYRING.current.id in found.found
 
     def test_a_store_that_does_not_answer_is_told(self) -> None:
         with Database("postgresql://127.0.0.1:9/nothing") as database:

@@ -374,15 +374,13 @@ class TestWorkers:
         engine = DistributedEngine(shared.site, 5, restart)
         job_id = self.dead_worker_with(shared.database, step="submit", name="main", lock="account:main")
         (row,) = job_rows(shared.database)
-        held = distributed.Job(
-            id=job_id, queue="connector", lock=None, queueing_lock=None, task_name="step", worker_id=row.worker_id
-        )
-        engine._require_held(held)
+        carried_out = engine._held.job(job_id, row.worker_id)
+        carried_out.__enter__()
         assert gone == []
         write(shared.database, "SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)", id=job_id)
         write(shared.database, "UPDATE procrastinate_jobs SET worker_id = NULL")
         with pytest.raises(BeganAnew):
-            engine._require_held(held)
+            carried_out.__exit__(None, None, None)
         assert gone == [1]
         assert shared.log.records[-1] == ("worker_restarts", {"attempt": 1, "reason": "jobs_taken_over"})
 

@@ -31,13 +31,11 @@ def test_every_call_carries_the_raw_token_and_the_account_when_there_is_one(lyti
     http.get(f"{BASE}/v2/identity/delete/status/id-1", json={"data": {"status": "pending"}}, match=match)
     http.get(f"{BASE}/v2/identity/delete/status", json={"data": []}, match=match)
     http.post(f"{BASE}/v2/identity/lookup", json={"data": {"keys": [1]}}, match=[*match, looked_up])
-    http.delete(f"{BASE}/v2/identity/user/email/Ana%40Example.com", json={"data": {"request_id": "x"}}, match=match)
     http.get(f"{BASE}/v2/schema/user/field", json={"data": [{"id": "email"}]}, match=match)
     assert account.api.submit("user", "email", [ANA]).accepted == {ANA: "id-1"}
     account.api.status("id-1")
     account.api.recent()
     account.profiles.look_up("user", "email", ANA)
-    assert account.delete_one("user", "email", ANA) == "x"
     assert account.identity_fields("user") == {"email": False}
 
 
@@ -140,26 +138,17 @@ def test_an_expired_token_is_called_expired(lytics, http, message, told):
     assert ("expired" in lytics.failure(lytics.account().api.recent).detail) is told
 
 
-@pytest.mark.parametrize("purpose", [Purpose.LOOK_UP, Purpose.DELETE_ONE])
-def test_a_verb_that_is_not_allowed_concerns_the_api_only_when_the_api_was_asked(lytics, http, purpose):
+def test_a_verb_that_is_not_allowed_concerns_the_api_only_when_the_api_was_asked(lytics, http):
     http.get(f"{BASE}/v2/x", status=405)
-    assert type(lytics.failure(lytics.account().client.call, purpose, "GET", "x")) is Refused
+    assert type(lytics.failure(lytics.account().client.call, Purpose.LOOK_UP, "GET", "x")) is Refused
 
 
-def test_a_value_that_no_url_can_carry_is_not_deleted_by_hand(lytics, http):
+def test_a_value_that_no_url_can_carry_is_put_into_none(lytics, http):
     account = lytics.account()
     for value in ("..", "."):
-        # A client would resolve this away and delete by another path.
-        assert type(lytics.failure(account.client.call, Purpose.DELETE_ONE, "DELETE", "identity", value)) is Refused
+        # A client would resolve this away and call another path.
+        assert type(lytics.failure(account.client.call, Purpose.LOOK_UP, "GET", "identity", value)) is Refused
     assert len(http.calls) == 0
-
-
-@pytest.mark.parametrize("data", [None, {}, {"id": ""}, "", {"state": "initial"}])
-def test_a_single_deletion_without_an_id_leaves_the_outcome_unknown(lytics, http, data):
-    http.delete(
-        f"{BASE}/v2/identity/user/email/Ana%40Example.com", status=202, json={"data": data, "request_id": "corr"}
-    )
-    assert lytics.failure(lytics.account().delete_one, "user", "email", ANA).outcome_unknown
 
 
 @pytest.mark.parametrize("data", [None, {"email": {}}, "x"])

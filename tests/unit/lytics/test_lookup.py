@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from responses import matchers
 
@@ -89,3 +91,101 @@ def test_a_value_that_no_url_can_carry_is_not_looked_up_by_url(lytics, http, val
     profiles = lytics.account(look_up_call=LookUpCall.GET).profiles
     assert type(lytics.failure(profiles.look_up, "user", "email", Private(value))) is Refused
     assert len(http.calls) == 0
+
+
+def closely(lytics, http, data, call=LookUpCall.POST, **answer):
+    if call is LookUpCall.POST:
+        http.post(f"{BASE}/v2/identity/lookup", json={"data": data, **answer})
+    else:
+        http.get(f"{BASE}/v2/identity/user/email/Ana%40Example.com", json={"data": data, **answer})
+    profiles = lytics.account(look_up_call=call).profiles
+    seen = profiles.look_closely("user", "email", ANA, {"email", "user_id"})
+    assert "example.com" not in repr(seen)
+    return seen.presence, {(name, value.reveal()) for name, value in seen.identifiers}
+
+
+KEYS = [{"key": "email", "value": "a@example.com"}, {"key": "_uid", "value": "cookie"}]
+
+
+@pytest.mark.parametrize("call", list(LookUpCall))
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ({"entity": {"email": "a@example.com"}, "keys": KEYS}, {("email", "a@example.com")}),
+        (
+            {"entity": {"email": ["a@example.com", "b@example.com"]}},
+            {("email", "a@example.com"), ("email", "b@example.com")},
+        ),
+        ({"entity": {"email": {"a@example.com": 3}}}, {("email", "a@example.com")}),
+        ({"entity": {"user_id": 7, "first_name": "Ana"}}, {("user_id", "7")}),
+        ({"entity": {"x": 1}, "fragments": [{"keys": [{"key": "user_id", "value": "u-2"}]}]}, {("user_id", "u-2")}),
+        ({"email": "a@example.com", "segments": ["all"]}, {("email", "a@example.com")}),
+        ({"entity": {"_id": "x"}, "keys": []}, set()),
+        ({"entity": {"email": None, "user_id": True}, "keys": [None, 7, {"key": []}, {"key": "email"}]}, set()),
+        ({"entity": {"email": [["a"], {"b": 1}, ""]}, "keys": "x", "fragments": [3, {"keys": 3}, {}]}, set()),
+        ({"entity": ["a@example.com"], "fragments": "x"}, set()),
+    ],
+)
+def test_a_closer_look_shows_the_identifiers_of_the_fields_asked_for_wherever_they_stand(
+    lytics, http, call, data, shown
+):
+    assert closely(lytics, http, data, call) == (PRESENT, shown)
+
+
+@pytest.mark.parametrize(("data", "presence"), [(None, UNKNOWN), (FILLER, ABSENT), ({}, UNKNOWN)])
+def test_a_closer_look_at_nobody_shows_nothing(lytics, http, data, presence):
+    assert closely(lytics, http, data) == (presence, set())
+
+
+def test_a_closer_look_that_fails_says_why_like_any_other(lytics, http):
+    http.post(f"{BASE}/v2/identity/lookup", status=500, json=v2_error(""))
+    profiles = lytics.account().profiles
+    assert type(lytics.failure(profiles.look_closely, "user", "email", ANA, ("email",))) is Temporary
+
+
+def read(lytics, http, status, body):
+    content = {"body": body} if isinstance(body, str) else {"json": body}
+    http.post(f"{BASE}/v2/identity/lookup", status=status, **content)
+    return lytics.account().reader.read("user", "email", ANA)
+
+
+def test_a_profile_is_read_whole(lytics, http):
+    data = {"entity": {"email": ANA.reveal(), "name": "Łukasz"}, "keys": [], "fragments": [{"streams": ["web"]}]}
+    profile = read(lytics, http, 200, {"data": data})
+    assert json.loads(profile.content.reveal()) == data
+    assert not profile.is_redacted
+
+
+def test_a_profile_without_its_personal_fields_is_known_as_one(lytics, http):
+    assert read(lytics, http, 200, {"data": {"entity": {"plan": "gold"}, "keys": []}}).is_redacted
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, v2_error("ENTITY-NOTFOUND-012")), (200, {"data": FILLER, "message": "Not Found", "status": 200})],
+)
+def test_nothing_held_is_said_on_their_own_word(lytics, http, status, body):
+    assert read(lytics, http, status, body) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"data": FILLER, "message": "Timed out"}),
+        (200, {"data": None}),
+        (200, {"data": {"entity": None, "keys": []}}),
+        (200, "<html>"),
+        (404, "<html>404</html>"),
+        (404, {}),
+        (204, ""),
+    ],
+)
+def test_an_answer_that_does_not_tell_is_never_taken_for_nothing_held(lytics, http, status, body):
+    with pytest.raises(Temporary) as raised:
+        read(lytics, http, status, body)
+    assert raised.value.code is Code.REMOTE_ANSWER_UNREADABLE
+
+
+def test_an_unknown_table_is_never_taken_for_nothing_held(lytics, http):
+    with pytest.raises(Misconfigured):
+        read(lytics, http, 404, v2_error("TABLE-NOTFOUND-009"))

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from connector.errors import Temporary
+from connector.lease import Lease
 from connector.lytics.pace import Pace, RateLimit
 
 
@@ -71,7 +72,7 @@ def test_a_free_turn_is_given_also_while_the_process_stops():
 
 def test_no_more_calls_than_places_run_at_the_same_time():
     stop, most, running, lock = threading.Event(), [0], [0], threading.Lock()
-    pace = Pace(limit(1000, Time()), 2, stop=stop)
+    pace = Pace(limit(1000, Time()), 2, lease=Lease(stop))
     both = threading.Barrier(2)
 
     def call():
@@ -94,7 +95,7 @@ def test_no_more_calls_than_places_run_at_the_same_time():
 
 def test_waiting_for_a_place_ends_when_the_process_stops():
     stop = threading.Event()
-    pace = Pace(limit(1000, Time()), 1, stop=stop)
+    pace = Pace(limit(1000, Time()), 1, lease=Lease(stop))
     with pace.slot():
         stop.set()
         with pytest.raises(Temporary), pace.slot():
@@ -102,7 +103,7 @@ def test_waiting_for_a_place_ends_when_the_process_stops():
 
 
 def test_a_place_is_free_again_after_a_call_that_failed():
-    pace = Pace(limit(1000, Time()), 1, stop=threading.Event())
+    pace = Pace(limit(1000, Time()), 1, lease=Lease())
     for _ in range(3):
         with pytest.raises(KeyError), pace.slot():
             raise KeyError

@@ -134,3 +134,19 @@ def test_where_nobody_tells_the_requests_uuid_nothing_is_uploaded(api, fake, ask
     with pytest.raises(Refused):
         filing.file({"subtask_id": asked.subtask_id}, "erasure-1", b"x")
     assert fake.calls["attachment_upload"] == 0
+
+
+def test_a_file_is_called_what_it_is(api, fake, asked, external, monkeypatch):
+    sent, send = [], api.send
+
+    def noted(method, path, **given):
+        sent.append(given.get("multipart", {}).get("attachment"))
+        return send(method, path, **given)
+
+    monkeypatch.setattr(api, "send", noted)
+    about = "Data for an access request"
+    data = OneTrustFiling(api, subtask_name=SUBTASK_NAME, extension="txt", about=about)
+    assert data.file(external, "access-1", b"{}") is not None
+    assert OneTrustFiling(api, subtask_name=SUBTASK_NAME).file(external, "erasure-1", b"{}") is not None
+    assert [json.loads(one)["Comments"] for one in sent if one] == [about, "Erasure evidence"]
+    assert [one["FileName"] for one in files(fake)] == ["access-1.txt", "erasure-1.csv"]

@@ -13,6 +13,7 @@ from connector.sandbox.defaults import ONETRUST_API_KEY
 from connector.sources.onetrust.follow_ups import ConflictComment, CustomFields, OneTrustCommenter, StageMove
 from connector.sources.onetrust.resolutions import OneTrustResolutions
 from connector.sources.onetrust.webhook import WorkflowReporter, WorkflowWebhook
+from connector.states import RequestKind
 from tests.unit.onetrust_reporter.conftest import BASE
 
 COUNTS = {"identities_received": 3, "targets": 3, "deleted": 2, "not_found": 1}
@@ -68,6 +69,12 @@ class TestStageMove:
         assert stored(fake, done).stage == "Legal Check"
         assert move.after(report(external), Delivered.ALREADY) is None
         assert fake.calls["request_movestages"] == 1
+
+    def test_the_answer_to_an_access_request_moves_nothing(self, fake, done, external, move):
+        """It still has to reach the person, which people at OneTrust see to."""
+        answered = replace(report(external), kind=RequestKind.ACCESS)
+        assert move.after(answered, Delivered.SENT) is None
+        assert fake.calls["request_movestages"] == 0
 
     def test_one_that_somebody_moved_on_is_not_moved_back(self, fake, done, external, move):
         stored(fake, done).stage = "Complete"
@@ -175,6 +182,7 @@ class TestWebhook:
             "schema": "consent-connector-report/v1",
             "eventId": "report-1",
             "jobId": "job-1",
+            "kind": "erasure",
             "subTaskId": asked.subtask_id,
             "requestQueueRefId": asked.ref_id,
             "requestQueueId": asked.queue_id,

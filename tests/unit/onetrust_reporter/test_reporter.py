@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from connector.errors import Misconfigured, NotFound, RateLimited, Refused, Temp
 from connector.model import Delivered, Report, SourceStatus
 from connector.sources.onetrust.api import normalised
 from connector.sources.onetrust.reporter import MAX_COMMENT, escaped
+from connector.states import RequestKind
 from tests.unit.onetrust_reporter.conftest import BASE, LIST_URL, NAME, REF, SUBTASK, SUBTASK_URL, TOKEN_URL
 
 OTHER = "b6f2b0c4-9f4a-4b8e-9b39-1f9f6f0f1b32"
@@ -72,6 +74,15 @@ def test_a_resolution_goes_with_the_two_statuses_that_may_have_one(tenant, onetr
     writes(onetrust, body)
     reporter = tenant.reporter(resolutions={COMPLETED: RESOLUTION, REJECTED: RESOLUTION})
     assert reporter.deliver(report(status)) is Delivered.SENT
+
+
+@pytest.mark.parametrize("own", ["", "3f6b7d40-8a49-4c1b-9a55-0b4b1a7d5a90"])
+def test_an_access_request_has_a_resolution_of_its_own_or_none(tenant, onetrust, own):
+    reads(onetrust)
+    writes(onetrust, {"status": "COMPLETED", "comment": COMMENT} | ({"resolutionId": own} if own else {}))
+    reporter = tenant.reporter(resolutions={COMPLETED: RESOLUTION}, nothing_held=RESOLUTION, access=own)
+    answered = replace(report(COMPLETED), kind=RequestKind.ACCESS)
+    assert reporter.deliver(answered) is Delivered.SENT
 
 
 @pytest.mark.parametrize("resolutions", [{IN_PROGRESS: RESOLUTION}, {FAILED: RESOLUTION}, {COMPLETED: "erased"}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.policy.approval import Approval, ApprovalMode
+from connector.policy.approval import Approval, ApprovalMode, Approvals, Needed
 from connector.policy.masking import masked
 from connector.private import Private
 
@@ -32,6 +32,19 @@ def test_each_mode_asks_for_a_person_when_it_says(
 def test_what_comes_between_counting_and_reading_does_not_slip_through() -> None:
     assert Approval(M.ABOVE, 10).most(1_000) == 10
     assert Approval(M.ALWAYS).most(1_000) == 1_000
+
+
+def test_in_an_account_no_more_is_read_than_the_strictest_rule_lets_pass() -> None:
+    sources = {"one": Approval(M.ABOVE, 30), "two": Approval(M.ABOVE, 20), "three": Approval(M.ALWAYS)}
+    assert Approvals(sources=sources).most(1_000) == 20
+    assert Approvals(Approval(M.ABOVE, 10), sources).most(1_000) == 10
+    assert Approvals().most(1_000) == 1_000
+
+
+def test_something_is_needed_where_it_is_of_the_account_or_of_a_source() -> None:
+    assert not Needed()
+    assert Needed(everything=True)
+    assert Needed(sources=frozenset({"one"}))
 
 
 @pytest.mark.parametrize(

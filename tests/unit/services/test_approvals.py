@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from connector.policy.approval import Approval, ApprovalMode
-from connector.services import approvals
+from connector.services import approvals, intake
 from connector.services.approvals import Preview
 from connector.store.audit import Decision, latest
-from tests.support.site import Bench
+from tests.support.site import Bench, inbound
 
 ALWAYS = Approval(ApprovalMode.ALWAYS)
 
@@ -136,3 +138,83 @@ def test_nobody_is_named_in_the_log(asked: Bench) -> None:
     approve(asked, seen(asked).digest)
     asked.run_to_end()
     assert "example.com" not in str(asked.log.records)
+
+
+def asking(bench: Bench, rule: Approval, other: Approval | None = None) -> None:
+    """Let the source ask for a person's word; a second one, of the same account, may have a rule of its own."""
+    sources = {"onetrust": replace(bench.source, approval=rule)}
+    if other is not None:
+        sources["other"] = replace(bench.source, name="other", approval=other)
+    bench.site = replace(bench.site, sources=sources)
+
+
+def deliver_to(bench: Bench, source: str, subtask: str) -> None:
+    body = json.dumps({"subtask": subtask, "identities": [["email", f"{subtask}@example.com"]]}).encode()
+    intake.receive(bench.site, bench.site.sources[source], inbound(body))
+
+
+def seen_by_source(bench: Bench) -> Preview:
+    account = bench.site.accounts["main"]
+    with bench.database.read() as connection:
+        return approvals.preview(connection, account, 9, approvals.rules_of(bench.site, account).sources)
+
+
+def test_a_source_may_ask_for_more_than_its_account_and_others_go_on(bench: Bench) -> None:
+    asking(bench, ALWAYS, Approval())
+    deliver_to(bench, "onetrust", "s1")
+    deliver_to(bench, "other", "s2")
+    bench.run_to_end()
+    assert (bench.state("s1"), bench.state("s2")) == ("queued", "completed")
+    assert "approval_awaited" in bench.log.actions
+    rules = {"main": approvals.rules_of(bench.site, bench.site.accounts["main"])}
+    with bench.database.read() as connection:
+        assert approvals.awaited(connection, rules) == {"main": 1}
+    assert seen_by_source(bench).waits
+    assert approve(bench, seen_by_source(bench).digest) == 1
+    bench.run_to_end()
+    assert bench.state("s1") == "completed"
+
+
+def test_the_stricter_of_the_two_counts(bench: Bench) -> None:
+    bench.with_account(approval=ALWAYS)
+    asking(bench, Approval(), Approval(ApprovalMode.ABOVE, 9))
+    deliver_to(bench, "onetrust", "s1")
+    deliver_to(bench, "other", "s2")
+    bench.run_to_end()
+    assert (bench.state("s1"), bench.state("s2")) == ("queued", "queued")
+
+
+def test_a_preview_of_what_goes_by_itself_waits_for_nobody(bench: Bench) -> None:
+    bench.with_account(observes=True)
+    asking(bench, ALWAYS, Approval())
+    deliver_to(bench, "other", "s2")
+    bench.run_to_end(2)
+    assert seen_by_source(bench).parts
+    assert not seen_by_source(bench).waits
+
+
+def test_the_first_run_of_a_source_is_over_when_a_request_of_it_was_completed(bench: Bench) -> None:
+    first = Approval(ApprovalMode.FIRST_RUN)
+    asking(bench, first, first)
+    deliver_to(bench, "other", "s1")
+    bench.run_to_end(3)
+    assert bench.lytics.calls == []
+    assert approve(bench, seen_by_source(bench).digest) == 1
+    bench.run_to_end()
+    deliver_to(bench, "other", "s2")
+    deliver_to(bench, "onetrust", "s3")
+    bench.run_to_end()
+    assert (bench.state("s2"), bench.state("s3")) == ("completed", "queued")
+
+
+def test_a_crowd_of_one_source_waits_and_a_few_of_another_do_not(bench: Bench) -> None:
+    asking(bench, Approval(ApprovalMode.ABOVE, 2), Approval(ApprovalMode.ABOVE, 2))
+    for name in ("s1", "s2", "s3"):
+        deliver_to(bench, "onetrust", name)
+    deliver_to(bench, "other", "s4")
+    bench.run_to_end()
+    assert {bench.state(name) for name in ("s1", "s2", "s3")} == {"queued"}
+    assert bench.state("s4") == "completed"
+    assert approve(bench, seen_by_source(bench).digest) == 3
+    bench.run_to_end()
+    assert bench.state("s3") == "completed"

@@ -7,7 +7,7 @@ import pytest
 from connector.codes import Code
 from connector.errors import Refused, Temporary
 from connector.model import Presence, RemoteState, RemoteStatus
-from connector.services.site import LookUp
+from connector.services.rules import LookUp
 from connector.store.tables import targets
 from tests.support.site import Bench
 

@@ -13,7 +13,7 @@ from connector.inbound import Inbound
 from connector.model import Verified
 from connector.services.key_uses import KeyUses
 from connector.store import keys
-from connector.store.tables import key_uses
+from connector.store.source_tables import key_uses
 from tests.support.site import START, Bench
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from connector.codes import Code
 from connector.errors import Rejected
+from connector.model import Delivered
 from tests.support.site import Bench
 
 
@@ -171,6 +172,30 @@ class TestRepeats:
         bench.run_to_end()
         assert bench.lytics.submitted() == {"s1@example.com": 1}
         assert bench.reporter.statuses == ["IN_PROGRESS", "COMPLETED"]
+
+    @pytest.mark.parametrize("between", ["it was taken", "a person had decided otherwise"])
+    def test_a_reprocess_after_completion_repeats_the_report_and_not_the_deletion(
+        self, bench: Bench, between: str
+    ) -> None:
+        bench.deliver("s1", event="e1")
+        if between != "it was taken":
+            bench.pass_time(seconds=1)
+            bench.reporter.answers = [Delivered.CONFLICT]
+        bench.run_to_end()
+        # The source has begun anew with its task.
+        bench.reporter.states.clear()
+        assert bench.deliver("s1", event="e2").duplicate
+        bench.run_to_end(2)
+        assert bench.reporter.states == {"s1": "COMPLETED"}
+        assert (bench.state(), bench.lytics.submitted()) == ("completed", {"s1@example.com": 1})
+
+    def test_a_retry_of_the_same_event_repeats_nothing(self, bench: Bench) -> None:
+        bench.deliver("s1", event="e1")
+        bench.run_to_end()
+        tried = len(bench.reporter.tried)
+        bench.deliver("s1", event="e1")
+        bench.run_to_end(2)
+        assert len(bench.reporter.tried) == tried
 
     def test_a_repeat_after_a_failure_is_a_new_attempt_of_the_same_request(self, bench: Bench) -> None:
         bench.knows("s1@example.com")

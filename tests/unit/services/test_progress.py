@@ -50,6 +50,16 @@ def test_nothing_is_said_without_the_setting(waiting: Bench) -> None:
     assert {one.remind_at for one in waiting.rows(reports)} == {None}
 
 
+def test_an_account_that_only_observes_is_never_said_to_be_under_way(
+    waiting: Bench, commenter: StandInCommenter
+) -> None:
+    waiting.with_account(observes=True)
+    waiting.deliver("s1")
+    hours(waiting, 26)
+    ((_, text),) = commenter.said
+    assert text.startswith("Observed only: nothing is deleted for now. 1 identity received")
+
+
 def test_a_request_that_is_over_is_forgotten(waiting: Bench, commenter: StandInCommenter) -> None:
     waiting.deliver("s1")
     hours(waiting, 2)

@@ -11,7 +11,7 @@ from connector.errors import ConnectorError, Misconfigured, NotFound, RateLimite
 from connector.model import RemoteState, RemoteStatus
 from connector.services.look_up import look_up_before
 from connector.services.map import map_requests
-from connector.services.site import LookUp
+from connector.services.rules import LookUp
 from connector.services.submit import submit
 from connector.store.tables import submissions
 from tests.support.site import START, Bench

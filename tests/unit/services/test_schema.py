@@ -8,8 +8,8 @@ import pytest
 
 from connector.codes import Code
 from connector.errors import ConnectorError, Misconfigured, NotFound, Temporary
+from connector.services.rules import SchemaRule
 from connector.services.schema import SchemaFault, Wrong, check_schemas, find_wrong, mapped_fields
-from connector.services.site import SchemaRule
 from tests.support.site import Bench
 
 GOOD = {"email": True, "loyalty_id": True, "city": False}

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector.private import Private
 from connector.states import IdentityState
 from connector.store import bulk
 from connector.store.database import Database
 from connector.store.tables import identities, metadata, replays, requests
+from tests.support.sealing import KEYRING, opened_rows, seal_into
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def database(store_url: str) -> Iterator[Database]:
-    with Database(store_url) as made:
+    with Database(store_url, keyring=KEYRING) as made:
         metadata.create_all(made.engine)
         yield made
 
@@ -90,9 +90,10 @@ def test_no_personal_value_is_kept_in_memory_after_it_was_written(database: Data
     person = {"id": "1" * 32, "request_id": f"{0:032x}", "kind": "email", "value_hash": "", "reason": ""}
     with database.write() as connection:
         bulk.insert_rows(connection, requests, [a_request(0)])
-        row = person | {"value": Private("jo@example.com"), "state": IdentityState.RECEIVED}
+        sealed = seal_into(connection, f"{0:032x}", identities.c.value, "1" * 32, "jo@example.com")
+        row = person | {"value": sealed, "state": IdentityState.RECEIVED}
         bulk.insert_rows(connection, identities, [row])
-        assert connection.scalars(select(identities.c.value)).one().reveal() == "jo@example.com"
+        assert [one.value.reveal() for one in opened_rows(connection, identities)] == ["jo@example.com"]
     keeps = {
         name
         for name, one in bulk._processors(database.engine.dialect, identities, tuple(row))

@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
 from connector.codes import Code
+from connector.crypto.seal import Sealed
 from connector.errors import Misconfigured, Rejected, Temporary
-from connector.private import Private
 from connector.states import RequestState
 from connector.store import copy, copy_target, overview, schema, seal, sums
 from connector.store import tables as t
 from connector.store.copy import Copied, Phase, copy_store
 from connector.store.database import Database
+from connector.store.source_tables import key_uses
 from tests.support.postgres import Server, plain
 from tests.support.rich_store import TABLES, contents, go_on, rich_bench
 from tests.support.site import START, Bench
@@ -464,7 +465,7 @@ ROWS = st.lists(
             "is_test": st.booleans(),
             "received_at": TIMES,
             "finished_at": st.none() | TIMES,
-            "callback_url": st.none() | TEXTS.map(Private),
+            "callback_url": st.none() | TEXTS.map(Sealed),
             "attempt": st.integers(0, 2**31 - 1),
             "reason": TEXTS,
         }
@@ -494,7 +495,7 @@ def test_any_row_that_postgresql_can_hold_arrives_as_it_was(
                     insert(t.requests), {"id": f"{number:032}", "request_key": str(number), **fixed, **row}
                 )
             for use in uses:
-                connection.execute(insert(t.key_uses), use)
+                connection.execute(insert(key_uses), use)
     target_url = postgres_server.create()
     try:
         assert copied(url, target_url).is_equal
@@ -537,7 +538,7 @@ def test_the_order_of_rows_is_that_of_code_points_whatever_language_the_database
         with source.write() as connection:
             for name in names:
                 values = {"source": name, "secret_id": name, "first_used_at": START, "last_used_at": START}
-                connection.execute(insert(t.key_uses), values)
+                connection.execute(insert(key_uses), values)
     with Database(postgres_url) as target:
         schema.upgrade(target)
     with psycopg.connect(plain(postgres_url), autocommit=True) as connection:
@@ -550,12 +551,12 @@ def test_the_order_of_rows_is_that_of_code_points_whatever_language_the_database
 
 
 def test_a_digest_tells_apart_what_differs_in_one_microsecond_or_in_a_missing_value() -> None:
-    one = (START, None, "", 1, True, {"a": [1]}, Private("x"))
+    one = (START, None, "", 1, True, {"a": [1]}, Sealed("x"))
     others = [
         (START + timedelta(microseconds=1), *one[1:]),
-        (START, "", "", 1, True, {"a": [1]}, Private("x")),
-        (START, None, "", 1, True, {"a": [1.5]}, Private("x")),
-        (START, None, "", 1, True, {"a": [1]}, Private("X")),
+        (START, "", "", 1, True, {"a": [1]}, Sealed("x")),
+        (START, None, "", 1, True, {"a": [1.5]}, Sealed("x")),
+        (START, None, "", 1, True, {"a": [1]}, Sealed("X")),
     ]
     digests = {sums.Sum().extended([row]).digest for row in (one, *others)}
     assert len(digests) == 5

@@ -10,25 +10,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import bindparam, event, select, update
 
 from bench import backlog
 from connector.engine.schedule import STEPS
 from connector.model import Presence, RemoteState, RemoteStatus
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
+from connector.policy.tangle import TangleRule
+from connector.policy.watching import Reaction, WatchRule
 from connector.private import Private
 from connector.services import holds
 from connector.services.alarms import Alarms
 from connector.services.alerts import alert
+from connector.services.proofs import Proofs
 from connector.services.site import Budgets
 from connector.services.submit import submit
-from connector.store import checkup, fuses, overview, pulse
+from connector.services.watch_rules import Suppression
+from connector.store import browse, checkup, fuses, ledger, overview, pulse, vault, watched
+from connector.store.access_tables import access_fetches
 from connector.store.audit import Decision
+from connector.store.browse import Wanted
 from connector.store.database import Database
+from connector.store.tables import targets
+from connector.store.watch_tables import suppressions
+from connector.store.watch_tables import watched as watches_table
 from tests.support.listings import Lister, Roll, asking, listing, looking
+from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
-from tests.support.stand_ins import StandInChannel, StandInCommenter
+from tests.support.stand_ins import StandInChannel, StandInCommenter, StandInReader
 
 FEW, MANY = 100, 10_000
 BUDGET = 20
@@ -95,7 +105,7 @@ def costing(database: Database) -> Iterator[Cost]:
 
 def piled(url: str, stage: backlog.Stage, number: int) -> Bench:
     bench = Bench(url, batch_max_values=5)
-    bench.site = replace(bench.site, budgets=Budgets(BUDGET, BUDGET, BUDGET, BUDGET, BUDGET))
+    bench.site = replace(bench.site, budgets=Budgets(BUDGET, BUDGET, BUDGET, BUDGET, BUDGET, BUDGET))
     bench.lytics.status = lambda _: FINISHED  # type: ignore[method-assign]
     bench.lytics.look_up = lambda *_: Presence.ABSENT  # type: ignore[method-assign]
     with bench.database.write() as connection:
@@ -205,6 +215,166 @@ def listening(bench: Bench) -> None:
     alert(bench.site)
 
 
+def logged(bench: Bench) -> None:
+    """Let the log hold everything but the latest, and let there be a receipt of every request, some of them owed."""
+    bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY))
+    with bench.database.write() as connection:
+        number = connection.exec_driver_sql("SELECT count(*) FROM history").scalar_one()
+        ledger.append(connection, ledger.lock(connection), [b"%d" % one for one in range(number)])
+        connection.exec_driver_sql(
+            "INSERT INTO receipts SELECT id, 1, 0, received_at, received_at, 'k', 'j', 0 FROM requests"
+        )
+        for latest, change in (("history", "log_index = NULL"), ("receipts", "issued_at = NULL, log_index = NULL")):
+            connection.exec_driver_sql(
+                f"UPDATE {latest} SET {change} WHERE rowid > (SELECT max(rowid) - {BUDGET} FROM {latest})"
+            )
+
+
+def counting(bench: Bench) -> None:
+    """Let nothing of a request go before all of it was looked up, and let some be held for what was found."""
+    bench.with_account(tangle=TangleRule(2))
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE targets SET strangers = 0 WHERE known_before IS NOT NULL")
+        first = "id = (SELECT min(id) FROM targets)"
+        found = """strangers = 3, strangers_in = '{"email": 3}'"""
+        connection.exec_driver_sql(f"UPDATE targets SET {found} WHERE {first}")
+
+
+def near(bench: Bench) -> None:
+    """Let every request be late."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET due_at = received_at")
+
+
+def warned(bench: Bench) -> None:
+    """Let every request be late, and have been warned of."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET warned_at = received_at, due_at = received_at")
+
+
+def asked_for_access(bench: Bench, *, result: bool = False) -> None:
+    """Let every request be one for access, with everything still to be read, or with data that nobody took."""
+    bench.with_account(reader=StandInReader())
+    with bench.database.write() as connection:
+        known = vault.opened(connection, connection.execute(select(targets)).all(), targets.c.value)
+        keys = vault.keys_of(connection, {row.request_id for row in known})
+        connection.exec_driver_sql(
+            "INSERT INTO access_fetches (id, request_id, identity_id, source, account, lytics_table, field, value, "
+            "value_hash, state, reason, redacted, tries, due_at, next_at) SELECT id, request_id, identity_id, "
+            "'onetrust', account, lytics_table, field, value, value_hash, 'waiting', '', 0, 0, due_at, next_at "
+            "FROM targets"
+        )
+        # A sealed value is bound to its place.
+        sealed = [
+            (vault.seal(keys[one.request_id], one.value, access_fetches.c.value, one.id), one.id) for one in known
+        ]
+        resealed = update(access_fetches).where(access_fetches.c.id == bindparam("at")).values(value=bindparam("to"))
+        connection.execute(resealed, [{"at": id_, "to": value} for value, id_ in sealed])
+        connection.exec_driver_sql("DELETE FROM targets")
+        connection.exec_driver_sql("UPDATE requests SET state = 'fetching', kind = 'access'")
+        if result:
+            connection.exec_driver_sql("UPDATE requests SET state = 'delivering'")
+            connection.exec_driver_sql("UPDATE access_fetches SET state = 'absent'")
+            connection.exec_driver_sql(
+                "INSERT INTO access_results (request_id, attempt, source, document, sha256, bytes, profiles, redacted, "
+                "made_at, keep_until, delivered_how) "
+                "SELECT id, 1, source, 'x', '', 1, 1, 0, received_at, received_at, '' FROM requests"
+            )
+
+
+def kept_too_long(bench: Bench) -> None:
+    asked_for_access(bench, result=True)
+
+
+def read_too_early(bench: Bench) -> None:
+    """Let every profile be read long ago, and never the last of its request."""
+    asked_for_access(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE access_fetches SET state = 'found', profile = '{}', keep_until = '2020-01-01 00:00:00.000000'"
+        )
+
+
+def handed_over(bench: Bench) -> None:
+    """Let there be nothing but a long history of access requests."""
+    asked_for_access(bench, result=True)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET state = 'answered', finished_at = received_at")
+        connection.exec_driver_sql("UPDATE access_results SET document = NULL, shredded_at = made_at")
+        connection.exec_driver_sql("UPDATE access_fetches SET value = NULL")
+
+
+def told(bench: Bench) -> None:
+    """Let every source know how it ended."""
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE reports SET state = 'sent'")
+
+
+def watched_over(bench: Bench, *, due: bool = True, back: bool = False) -> None:
+    """Let everybody who was deleted be on the list and be watched, and be due for a look or not."""
+    rule = WatchRule(Reaction.DELETE)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+    if back:
+        bench.lytics.look_up = lambda *_: Presence.PRESENT  # type: ignore[method-assign]
+    with bench.database.write() as connection:
+        rows = connection.execute(select(targets.c.id, targets.c.request_id, targets.c.value_hash)).all()
+        now = bench.clock.now()
+        look_at = now if due else now + timedelta(days=1)
+        entries, watches = [], []
+        for one in rows:
+            about = {"id": one.id, "account": "main", "source": "onetrust", "request_id": one.request_id}
+            hashes = {"value_hash": one.value_hash, "key_check": holds.key_check(bench.site)}
+            place = {"lytics_table": "user", "field": "email", "share_hash": "", "share_key": "", "since": now}
+            entries.append(about | hashes | place)
+            times = {"began_at": now, "ends_at": now + timedelta(days=90), "next_at": look_at}
+            sealed = watched.seal(connection, one.id, Private(f"{one.id}@example.com"))
+            watches.append(about | times | sealed | {"state": "watching", "failures": 0, "again": 0})
+        connection.execute(suppressions.insert(), entries)
+        connection.execute(watches_table.insert(), watches)
+
+
+def not_due(bench: Bench) -> None:
+    watched_over(bench, due=False)
+
+
+def came_back(bench: Bench) -> None:
+    watched_over(bench, back=True)
+
+
+def not_watched_any_more(bench: Bench) -> None:
+    """Let every watch be over, and every entry of the list."""
+    watched_over(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE watched SET ends_at = '2020-01-01 00:00:00.000000'")
+
+
+def entries_over(bench: Bench) -> None:
+    not_watched_any_more(bench)
+    bench.site = replace(bench.site, suppression=Suppression(keep=timedelta(days=1)))
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM watched")
+        connection.exec_driver_sql("UPDATE suppressions SET since = '2020-01-01 00:00:00.000000'")
+
+
+def deleted_again(bench: Bench, *, over: bool = True) -> None:
+    """Let most of those who came back have been deleted again long ago, and some deletions be just over."""
+    watched_over(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO returns (id, suppression_id, request_id, state, reason, found_at, follow_on_id, look_at) "
+            "SELECT id, id, request_id, 'deleted', '', since, request_id, since FROM suppressions"
+        )
+        some = f"(SELECT id FROM returns ORDER BY id LIMIT {BUDGET})" if over else "(SELECT id FROM returns)"
+        connection.exec_driver_sql(f"UPDATE returns SET state = 'pending' WHERE id IN {some}")
+        connection.exec_driver_sql(f"UPDATE watched SET state = 'deleting' WHERE id IN {some}")
+        if not over:
+            connection.exec_driver_sql("UPDATE requests SET finished_at = NULL, state = 'queued'")
+
+
+def not_yet_deleted_again(bench: Bench) -> None:
+    deleted_again(bench, over=False)
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -217,6 +387,9 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "look_up": (backlog.QUEUED, "look_up", None),
     "look_up when all were looked up": (backlog.LOOKED_UP, "look_up", None),
     "submit": (backlog.LOOKED_UP, "submit", None),
+    "look_up that counts": (backlog.QUEUED, "look_up", counting),
+    "submit whole requests": (backlog.LOOKED_UP, "submit", counting),
+    "submit whole requests when none was looked up": (backlog.QUEUED, "submit", counting),
     "submit under guard": (backlog.LOOKED_UP, "submit", guarded),
     "submit behind a blown fuse": (backlog.LOOKED_UP, "submit", stopped),
     "submit when nobody approved": (backlog.LOOKED_UP, "submit", unapproved),
@@ -226,10 +399,29 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "reconcile": (backlog.SUBMITTED, "reconcile", None),
     "poll": (backlog.SUBMITTED, "poll", None),
     "confirm": (backlog.CONFIRMING, "confirm", None),
+    "ledger": (backlog.DONE, "ledger", logged),
+    "fetch": (backlog.QUEUED, "fetch", asked_for_access),
+    "fetch when all was read": (backlog.QUEUED, "fetch", handed_over),
+    "expire": (backlog.QUEUED, "expire", kept_too_long),
+    "expire what waits for others": (backlog.QUEUED, "expire", read_too_early),
+    "expire when all is destroyed": (backlog.QUEUED, "expire", handed_over),
     "report": (backlog.UNREPORTED, "report", None),
     "progress": (backlog.QUEUED, "progress", remembered),
     "progress when all is over": (backlog.DONE, "progress", remembered),
+    "warn": (backlog.QUEUED, "warn", near),
+    "warn when all were warned of": (backlog.QUEUED, "warn", warned),
+    "warn when all is over": (backlog.DONE, "warn", None),
     "prune": (backlog.DONE, "prune", None),
+    "shred": (backlog.UNREPORTED, "shred", told),
+    "shred what was shredded long ago": (backlog.DONE, "shred", None),
+    "watch": (backlog.DONE, "watch", watched_over),
+    "watch when nobody is due": (backlog.DONE, "watch", not_due),
+    "watch when all are there again": (backlog.DONE, "watch", came_back),
+    "forget": (backlog.DONE, "forget", not_watched_any_more),
+    "forget when nothing is over": (backlog.DONE, "forget", not_due),
+    "forget entries": (backlog.DONE, "forget", entries_over),
+    "forget what was deleted again": (backlog.DONE, "forget", deleted_again),
+    "forget what is being deleted again": (backlog.DONE, "forget", not_yet_deleted_again),
     "alert": (backlog.DONE, "alert", listening),
 }
 
@@ -259,6 +451,8 @@ def test_a_step_costs_the_same_with_a_hundred_times_as_many_waiting(tmp_path: Pa
     many = cost_of(f"sqlite:///{tmp_path / 'many.db'}", case, MANY)
     # A batch of 500 old replay keys is forgotten at once.
     most = 500 if case == "prune" else 0
+    # A proof has a step more for each doubling of the log.
+    most += 16 if case == "ledger" else 0
     assert many.rows <= few.rows + most
     # The trees are a level or two deeper.
     assert many.work <= 1.6 * few.work + 5_000 + 80 * most
@@ -288,6 +482,28 @@ def test_an_operator_s_lists_are_as_long_as_was_asked_for(tmp_path: Path) -> Non
             ask(connection, bench)
         assert cost.rows <= 12
         bench.database.file.unlink()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("stage", [backlog.QUEUED, backlog.DONE], ids=["open", "finished"])
+def test_the_dashboard_s_pages_cost_the_same_over_any_history(tmp_path: Path, stage: Any) -> None:
+    costs = []
+    for number in (FEW, MANY):
+        bench = piled(f"sqlite:///{tmp_path / str(number)}.db", stage, number)
+        now = bench.clock.now()
+        with closing(bench.database), bench.database.read() as connection:
+            (middle,) = browse.page(connection, Wanted(), FEW // 2)[-1:]
+        late = Wanted(due_before=now + timedelta(days=365))
+        following = Wanted(after=(middle.due_at, middle.id))
+        with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+            browse.counts(connection, now, BUDGET)
+            for wanted in (Wanted(), late, following):
+                browse.page(connection, wanted, BUDGET)
+            overview.find_by_key(connection, "nobody")
+            overview.dossier(connection, overview.find_by_key(connection, middle.id)[0])
+        costs.append(cost)
+    few, many = costs
+    assert many.rows <= few.rows + BUDGET
+    assert many.work <= few.work * 1.5 + GRAIN
 
 
 def test_a_look_at_deadlines_walks_over_nothing_that_is_finished(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from connector.store import jobs, schema
 from connector.store.database import Database
 from connector.store.jobs import Wake
+from tests.support.postgres import plain
+from tests.support.processes import until
 
 pytestmark = pytest.mark.postgres
 
@@ -135,3 +139,49 @@ def test_the_driver_is_told_what_the_url_says_and_to_notice_a_dead_connection() 
     assert (told["user"], told["password"], told["dbname"]) == ("me", "secret", "name")
     assert (told["host"], told["target_session_attrs"]) == ("one,two", "read-write")
     assert (str(told["keepalives_idle"]), told["keepalives_count"]) == ("9", 3)
+
+
+@contextmanager
+def standing_still(url: str, statement: str) -> Iterator[psycopg.Connection]:
+    """Give a session whose client has sent a statement in a pipeline, and goes no further."""
+    connection = psycopg.connect(plain(url))
+    with suppress(psycopg.OperationalError), connection, connection.pipeline():
+        connection.execute(statement)
+        connection.pgconn.send_flush_request()
+        connection.pgconn.flush()
+        yield connection
+
+
+class TestSessionsOfPausedProcesses:
+    @pytest.fixture
+    def impatient(self, database: Database) -> Iterator[Database]:
+        url = database.url.update_query_dict({"options": "-c idle_in_transaction_session_timeout=100"})
+        with Database(url.render_as_string(hide_password=False)) as made:
+            yield made
+
+    def test_what_they_hold_locked_is_free_again(self, database: Database, impatient: Database) -> None:
+        with database.write() as connection:
+            Wake("map")(connection)
+        url = database.url.render_as_string(hide_password=False)
+        with standing_still(url, "UPDATE procrastinate_jobs SET attempts = 7"):
+            # PostgreSQL itself takes it for active, whatever the bound is.
+            assert jobs.end_paused_sessions(database) == 0
+            until(lambda: jobs.end_paused_sessions(impatient) == 1, "it is ended")
+            begin_all(database)
+            assert jobs.end_paused_sessions(impatient) == 0
+        assert [(one.status, one.attempts) for one in waiting(database)] == [("doing", 0)]
+
+    def test_whoever_waits_between_transactions_or_copies_is_left_alone(
+        self, database: Database, impatient: Database
+    ) -> None:
+        url = plain(database.url.render_as_string(hide_password=False))
+        with psycopg.connect(url) as copier, psycopg.connect(url, autocommit=True) as idle:
+            idle.execute("CREATE TABLE lines (line text)")
+            with copier.cursor().copy("COPY lines FROM STDIN") as copy:
+                copy.write_row(("one",))
+                is_long_enough = "SELECT state_change < clock_timestamp() - interval '0.2 s' FROM pg_stat_activity"
+                where = f"{is_long_enough} WHERE pid = {copier.info.backend_pid}"
+                until(lambda: idle.execute(where).fetchone() == (True,), "the copy stands still")
+                assert jobs.end_paused_sessions(impatient) == 0
+            copier.commit()
+            assert idle.execute("SELECT count(*) FROM lines").fetchone() == (1,)

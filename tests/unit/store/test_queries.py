@@ -14,43 +14,79 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 
 from bench import backlog
 from connector.codes import Code
+from connector.crypto.seal import SHREDDED
+from connector.crypto.share import ShareKey
 from connector.engine.schedule import STEPS
 from connector.errors import Misconfigured, Refused, Rejected, Temporary
 from connector.mapping.rules import compile_rules
-from connector.model import Delivered, RemoteState, RemoteStatus
+from connector.model import Delivered, Identity, RemoteState, RemoteStatus
 from connector.policy.approval import Approval, ApprovalMode
 from connector.policy.fuse import FusePolicy
-from connector.private import Private
-from connector.services import approvals, fuses, holds
+from connector.policy.tangle import TangleRule
+from connector.policy.watching import Reaction, WatchRule
+from connector.private import Private, Secret
+from connector.services import approvals, fuses, holds, suppression, tangles
+from connector.services import receipts as services_receipts
 from connector.services.alarms import Alarms
+from connector.services.export import export
+from connector.services.extras import AccessRules, Extras
+from connector.services.proofs import Proofs
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
-from connector.store import audit, checkup, overview, targets
+from connector.services.watch_rules import Suppression
+from connector.states import RequestState, WatchState
+from connector.store import (
+    access,
+    audit,
+    browse,
+    checkup,
+    ledger,
+    overview,
+    receipts,
+    returns,
+    suppressions,
+    targets,
+    vault,
+    watched,
+)
+from connector.store import access_tables as a
 from connector.store import fuses as guarded
 from connector.store import guard_tables as g
 from connector.store import holds as listing_of_holds
+from connector.store import ledger_tables as p
 from connector.store import tables as t
+from connector.store import watch_tables as w
 from connector.store.audit import Decision
+from connector.store.browse import Wanted
 from connector.store.fuses import Scope
+from connector.store.insertion import insert_or_leave
+from connector.store.tangle_tables import tangle_releases
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
+from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import RULES, START, Bench
-from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling
+from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling, StandInReader
 
 NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
 WAITING = 1500
 # One row for each secret in use, one for each source and account, and a month of hours for each of these.
 # And one for each trouble that operators are told of, and each system that refuses us.
-ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts", "refusals", "alerts", "alert_messages"})
+ALWAYS_SMALL = frozenset(
+    {"key_uses", "rolls", "fuses", "fuse_counts", "ledger_head", "refusals", "alerts", "alert_messages"}
+)
 
 # Who asks besides the steps.
 BESIDE = frozenset(
-    {"intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"}
+    {
+        *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
+        *("suppression", "suppression export", "suppression list"),
+        *("release", "access", "dashboard", "receipt"),
+    }
 )
 
 Statement = tuple[str, Any]
@@ -199,6 +235,31 @@ class Life:
         bench.with_account(fuse=None)
         self.passes(2)
 
+    def is_asked_for_access(self) -> None:
+        bench, now = self.bench, self.bench.clock.now()
+        was, reader = bench.source, StandInReader({("email", f"a{place}@example.com"): {} for place in range(4)})
+        scope = replace(was.scope, access_types=frozenset({"data access"}))
+        rules = AccessRules(StandInFiling(), keep=timedelta(days=1))
+        bench.with_account(reader=reader)
+        for place, filing in enumerate((rules.filing, None, None, None)):
+            extras = Extras(access=replace(rules, filing=filing))
+            bench.site = replace(bench.site, sources={"onetrust": replace(was, scope=scope, extras=extras)})
+            reader.redacts = place == 3
+            reader.answers = [Temporary(Code.REMOTE_FAULT)] * (place == 2)
+            self.delivers(f"a{place}", ("email", f"a{place}@example.com"), types=["Data Access"])
+            self.passes(2)
+        found: list[str] = []
+        self.asks("show", lambda: found.append(bench.dossier("a1").request.id))
+        decision = Decision("operator", "a reason", now)
+        self.asks("access", lambda: export(bench.site, found[0], lambda _content: None, decision))
+        with bench.database.read() as connection:
+            self.asks("access", lambda: access.waiting(connection, 50))
+            self.asks("access", lambda: access.results_of(connection, found[0]))
+            self.asks("access", lambda: access.look_ups_of(connection, found[0]))
+        self.delivers("a0", ("email", "a0@example.com"), types=["Data Access"])
+        self.passes(3, 100_000)
+        bench.site = replace(bench.site, sources={"onetrust": was})
+
     def is_approved(self) -> None:
         for mode in ApprovalMode:
             self.bench.with_account(approval=Approval(mode, 1))
@@ -210,6 +271,55 @@ class Life:
             self.asks("preview", partial(approvals.approve, self.bench.database, "main", seen.digest, decision))
             self.passes(1)
         self.bench.with_account(approval=Approval())
+
+    def is_tangled(self) -> None:
+        bench = self.bench
+        bench.with_account(tangle=TangleRule(0))
+        bench.knows("tangled@example.com", "late@example.com")
+        bench.lytics.others = {"tangled@example.com": [("email", "other@example.com")]}
+        self.delivers("tangled")
+        self.passes(3)
+        decision = Decision("operator", "a reason", bench.clock.now())
+        with bench.database.read() as connection:
+            (row,) = overview.find(connection, "tangled")
+        self.asks("release", lambda: tangles.release(bench.site, row.id, decision))
+        self.passes(2)
+        bench.with_account(tangle=None)
+
+    def is_watched(self) -> None:
+        bench = self.bench
+        was, first = bench.site, Identity("email", Private("s60@example.com"))
+        share = ShareKey(Secret("s" * 32, "test:share"))
+        bench.site = replace(was, suppression=Suppression(timedelta(days=400), share))
+        for reaction, name in zip(Reaction, ("s60", "s61"), strict=True):
+            rule = WatchRule(reaction)
+            bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+            bench.knows(f"{name}@example.com")
+            self.delivers(name)
+            self.passes(3, 301)
+            self.ends()
+            self.passes(8, 601)
+            bench.knows(f"{name}@example.com")
+            self.passes(1, 90_000)
+            self.passes(3, 301)
+            self.ends()
+            self.passes(8, 601)
+        # The same person once more, for another request.
+        self.delivers("s62", ("email", "s61@example.com"))
+        self.passes(3, 301)
+        self.ends()
+        self.passes(8, 601)
+        self.asks("suppression", lambda: suppression.check(bench.site, "main", [first]))
+        self.asks("suppression export", lambda: suppression.export(bench.site, "main", bench.clock.now()))
+        decision = Decision("operator", "a reason", bench.clock.now())
+        self.asks("suppression", lambda: suppression.end(bench.site, "main", [first], ["0" * 32], decision))
+        self.asks("suppression", lambda: suppression.end_illegible(bench.site, decision))
+        with bench.database.read() as connection:
+            self.asks("suppression", lambda: suppressions.listed(connection, "", 10))
+            self.asks("suppression list", lambda: watched.count(connection, WatchState.RETURNED))
+            self.asks("suppression list", lambda: returns.count(connection))
+        bench.site = replace(was, sources={"onetrust": replace(bench.source, watch=None)})
+        self.passes(1)
 
     def is_looked_at(self) -> None:
         now = self.bench.clock.now()
@@ -223,8 +333,15 @@ class Life:
             self.asks("preview", lambda: approvals.preview(connection, self.bench.site.accounts["main"], 3))
             self.asks("audit", lambda: audit.latest(connection, 50))
             self.asks("hold", lambda: listing_of_holds.listed(connection, "", 50))
+            (done,) = overview.find(connection, "s4")
+            self.asks("receipt", lambda: services_receipts.of_attempt(connection, done.id, done.attempt))
+            self.asks("receipt", lambda: receipts.of_request(connection, done.id))
             self.asks("doctor", lambda: checkup.deadlines(connection, now))
             self.asks("doctor", lambda: checkup.refused_alike(connection, now))
+            self.asks("dashboard", lambda: browse.counts(connection, now, 1000))
+            after = Wanted(due_from=now, due_before=now + browse.SOON, after=(now, row.id))
+            for wanted in (Wanted(), Wanted(states=(RequestState.HELD,)), after):
+                self.asks("dashboard", lambda wanted=wanted: browse.page(connection, wanted, 51))
             self.asks("status --list", lambda: overview.needing_attention(connection, now, 50))
             self.asks("status --list", lambda: overview.with_ended_reports(connection, 50))
 
@@ -239,7 +356,10 @@ def live(bench: Bench, noted: Noted) -> None:
     life.is_told_more()
     life.is_listed()
     life.is_guarded()
+    life.is_asked_for_access()
     life.is_approved()
+    life.is_tangled()
+    life.is_watched()
     life.is_looked_at()
 
 
@@ -266,13 +386,83 @@ def fill(bench: Bench) -> None:
                 account="main",
                 digest=bench.source.rules.digest,
                 batch=5,
+                sealed=False,
             )
             first += number
+        fill_access(connection)
         connection.execute(g.holds.insert(), [listed(number) for number in range(WAITING)])
         forms = [{"value_hash": f"{number:064x}", "hold_id": f"{number:032x}"} for number in range(WAITING)]
         connection.execute(g.hold_forms.insert(), forms)
+        ids = connection.scalars(select(t.requests.c.id).order_by(t.requests.c.id).limit(WAITING))
+        passed = [{"request_id": one, "accepted": {"user.email": 3}, "released_at": START} for one in ids]
+        connection.execute(tangle_releases.insert(), passed)
         decided = {"at": START, "actor": "o", "action": "hold_added", "subject": "x", "reason": "r"}
-        connection.execute(g.audit.insert(), [decided] * WAITING)
+        connection.execute(g.audit.insert(), [decided | {"log_index": number} for number in range(WAITING)])
+        fill_log(connection)
+        fill_list(connection)
+
+
+def fill_list(connection: Connection) -> None:
+    """Let there be many on the suppression list, many watched, and many who came back and were deleted again."""
+    ids = [f"{number:032x}" for number in range(HISTORY)]
+    owner = {"account": "main", "source": "onetrust"}
+    entry = owner | {"lytics_table": "user", "field": "email", "key_check": "c" * 64, "since": START}
+    entry |= {"share_hash": "0" * 64, "share_key": "k"}
+    entries = [{"id": one, "request_id": one, "value_hash": f"{one:>064}", **entry} for one in ids]
+    connection.execute(w.suppressions.insert(), entries)
+    times = dict.fromkeys(("began_at", "ends_at", "next_at"), START + timedelta(days=9_000))
+    kept = owner | times | {"state": "watching", "kek_id": "k", "wrapped": "", "value": SHREDDED}
+    kept |= {"failures": 0, "again": 0}
+    connection.execute(w.watched.insert(), [{"id": one, "request_id": one, **kept} for one in ids])
+    back = {"state": "deleted", "reason": "", "found_at": START, "look_at": START, "follow_on_id": "0" * 32}
+    connection.execute(
+        w.returns.insert(), [{"id": one, "suppression_id": one, "request_id": one, **back} for one in ids]
+    )
+    followed = connection.scalars(select(t.requests.c.id).limit(WAITING)).all()
+    leave = insert_or_leave(connection.dialect.name, w.follow_ons, ("request_id",))
+    connection.execute(leave, [{"request_id": one, "follows": one} for one in followed])
+
+
+def fill_log(connection: Connection) -> None:
+    """Let the log be long, signed again and again, and let there be many receipts."""
+    size = ledger.lock(connection)
+    ledger.append(connection, size, [b"%d" % number for number in range(HISTORY)])
+    signed = [{"size": size + number, "signed_at": START, "kid": "k", "note": "n"} for number in range(1, HISTORY, 2)]
+    connection.execute(p.checkpoints.insert(), signed)
+    issued = {"attempt": 1, "number": 0, "owed_at": START, "issued_at": START, "log_index": 1}
+    connection.execute(p.receipts.insert(), [{"request_id": f"f{number:031x}", **issued} for number in range(HISTORY)])
+
+
+def fill_access(connection: Connection) -> None:
+    """Pile up access requests that were answered long ago, and some that are read or handed over."""
+    if not (ids := connection.scalars(select(t.requests.c.id).limit(WAITING)).all()):
+        return
+    (identity,) = connection.scalars(select(t.identities.c.id).limit(1)).all()
+    common = {
+        "source": "onetrust",
+        "identity_id": identity,
+        "account": "main",
+        "lytics_table": "user",
+        "field": "email",
+        "reason": "",
+    }
+    common |= {"value_hash": "0" * 64, "redacted": False, "tries": 0, "due_at": START, "next_at": START}
+    rows = [
+        {"id": f"f{place:031x}", "request_id": one, "state": "absent", "profile": None, "value": None, **common}
+        for place, one in enumerate(ids)
+    ]
+    connection.execute(a.access_fetches.insert(), rows)
+    told = {
+        "source": "onetrust",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "profiles": 1,
+        "redacted": False,
+        "made_at": START,
+        "keep_until": START,
+    }
+    results = [{"request_id": one, "attempt": 9, "delivered_how": "attached", **told} for one in ids]
+    connection.execute(a.access_results.insert(), results)
 
 
 def listed(number: int) -> dict[str, Any]:
@@ -298,7 +488,7 @@ def full_postgresql(postgres_server: Server) -> Iterator[tuple[Bench, Noted]]:
 def full(url: str) -> Iterator[tuple[Bench, Noted]]:
     bench = Bench(url, batch_max_values=5)
     with closing(bench.database):
-        bench.site = replace(bench.site, budgets=Budgets(20, 20, 20, 20))
+        bench.site = replace(bench.site, budgets=Budgets(20, 20, 20, 20), proofs=Proofs(ORIGIN, KEY))
         noted = Noted()
         event.listen(bench.database.engine, "before_cursor_execute", noted.note)
         live(bench, noted)
@@ -340,6 +530,9 @@ def is_about_everything(asking: str, statement: str) -> bool:
     # From its end, and no further than was asked for; and, once after a change of the key, what was made before it.
     if (asking == "audit" and "LIMIT" in statement) or (asking == "hold" and "key_check !=" in statement):
         return True
+    # Asked for by hand: everything that is on the list, and everybody who ever came back.
+    if asking in {"suppression export", "suppression list"}:
+        return True
     return counts or (asking == "show" and "external" in statement.partition("WHERE")[2])
 
 
@@ -373,12 +566,15 @@ def test_a_walk_through_a_table_would_be_seen(filled: tuple[Bench, Noted]) -> No
 
 
 @pytest.mark.parametrize("looked_up", [False, True])
-def test_a_queue_is_read_from_its_beginning_and_not_sorted(filled: tuple[Bench, Noted], looked_up: bool) -> None:
+def test_a_queue_is_read_from_its_beginning_and_not_sorted(
+    filled: tuple[Bench, Noted], looked_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench, _ = filled
+    monkeypatch.setattr(vault, "opened", lambda _connection, rows, *_: rows)
     noted = Noted()
     with bench.database.engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", noted.note)
-        targets.to_submit(connection, "main", START, 50, looked_up=looked_up)
+        targets.to_submit(connection, "main", START, 50, looked_up=looked_up, whole=looked_up)
         targets.to_look_up_before(connection, "main", START, 50)
         targets.to_confirm(connection, "main", START, 50)
         event.remove(connection, "before_cursor_execute", noted.note)

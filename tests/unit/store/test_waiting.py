@@ -17,7 +17,7 @@ from connector.errors import Temporary
 from connector.store import database as store
 from connector.store import schema
 from connector.store.database import Database
-from connector.store.tables import key_uses
+from connector.store.source_tables import key_uses
 from tests.support.postgres import plain
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
