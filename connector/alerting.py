@@ -20,6 +20,7 @@ class Kind(StrEnum):
     KEY_ENDING = "key_ending"
     CREDENTIAL_REFUSED = "credential_refused"
     FUSE_BLOWN = "fuse_blown"
+    WATCH_FIND = "watch_find"
 
 
 class Phase(StrEnum):
@@ -47,6 +48,7 @@ WORDS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.KEY_ENDING: ("checks whose last secret ends soon or has ended", "connector keys report"),
     Kind.CREDENTIAL_REFUSED: ("remote systems that refuse our credential or a permission", "connector doctor"),
     Kind.FUSE_BLOWN: ("blown fuses, behind which all deletions wait", "connector status"),
+    Kind.WATCH_FIND: ("values of deleted people that Lytics shows again", "connector suppression list"),
 }
 
 

@@ -19,6 +19,7 @@ from connector.cli.copy import db_copy
 from connector.engine.choose import engine_of
 from connector.errors import ConnectorError
 from connector.observe.uncaught import log_uncaught
+from connector.services.own_keys import note_own_keys
 from connector.services.resolutions import check_resolutions
 from connector.services.schema import check_schemas
 from connector.services.site import Site
@@ -104,6 +105,7 @@ def _look_around(site: Site) -> None:
     """Say at once what would only show later; where the store is not ready, the engine says that."""
     with suppress(ConnectorError):
         schema.require_current(site.database)
+        note_own_keys(site)
         check_schemas(site)
     check_resolutions(site)
 

@@ -39,6 +39,27 @@ def _retry(step: str) -> Count:
 
 _REFUSED: Final = Count("deliveries_total", {"source": "source", "code": "code"})
 _REPORT: Final = {"source": "source"}
+
+
+def _access(event: str, *, state: str = "") -> Count:
+    return Count("access_total", {"source": "source", "event": f"={event}"}, when=_in(state))
+
+
+def _ended(kind: str, as_: str = "", *, state: str = "") -> Count:
+    """Count an end of requests: `as_` where the record does not say it, only those in `state` if that is given."""
+    labels = {"source": "source", "kind": f"={kind}", "state": f"={as_}" if as_ else "state"}
+    return Count("requests_finished_total", labels, when=_in(state))
+
+
+def _in(state: str) -> tuple[str, object]:
+    return ("state", state) if state else ("", None)
+
+
+def _find(event: str) -> Count:
+    labels = {"source": "source", "account": "account", "event": f"={event}"}
+    return Count("watch_finds_total", labels, amount="count")
+
+
 # Action → what it adds.
 COUNTED: Final[dict[str, tuple[Count, ...]]] = {
     "delivery_accepted": (
@@ -48,7 +69,20 @@ COUNTED: Final[dict[str, tuple[Count, ...]]] = {
     "delivery_answered": (Count("deliveries_total", {"source": "source", "code": "=answered"}),),
     "delivery_refused": (_REFUSED,),
     "delivery_failed": (Count("deliveries_total", {"source": "source", "code": "=internal_error"}),),
-    "request_finished": (Count("requests_finished_total", {"source": "source", "state": "state"}),),
+    "request_mapped": (_ended("undecided", state="rejected"),),
+    "request_finished": (_ended("erasure"),),
+    "access_answered": (
+        _access("found", state="delivering"),
+        _access("nothing_held", state="answered"),
+        _ended("access", state="answered"),
+    ),
+    "access_held": (_access("held"),),
+    "access_failed": (_access("failed"), _ended("access", "failed")),
+    "access_filed": (_access("filed"),),
+    "access_exported": (_access("exported"),),
+    # It ends with its report: answered, or failed if somebody else ended its task.
+    "access_shredded": (_access("destroyed"), _ended("access")),
+    "access_expired": (_access("expired"), _ended("access", state="failed")),
     "batch_submitted": (
         Count("submissions_total", {"account": "account", "code": "=answered"}),
         *(
@@ -72,6 +106,14 @@ COUNTED: Final[dict[str, tuple[Count, ...]]] = {
     "read_back_failed": (_retry("read_back"),),
     "backstop_failed": (_retry("backstop"),),
     "progress_not_told": (_retry("progress"),),
+    "deadline_not_told": (_retry("warn"),),
+    "step_failed": (Count("step_failures_total", {"step": "step"}),),
+    "profile_returned": (_find("returned"),),
+    "deletion_repeated": (_find("deleting"),),
+    "return_ended": (Count("returns_ended_total", {"state": "state"}, amount="count"),),
+    "receipt_issued": (Count("receipts_total", {"event": "=issued"}),),
+    "receipt_impossible": (Count("receipts_total", {"event": "=impossible"}),),
+    "api_called": (Count("api_calls_total", {"client": "client", "scope": "scope"}),),
     "keys_not_fetched": (_retry("keys"),),
     "alert_sent": (Count("alerts_total", {"channel": "channel", "code": "=sent"}),),
     "alert_failed": (Count("alerts_total", {"channel": "channel", "code": "code"}), _retry("alert")),
@@ -81,6 +123,7 @@ TIMED: Final[dict[str, str]] = {
     "request_mapped": "mapped",
     "batch_submitted": "submitted",
     "operation_ended": "operation_ended",
+    "access_answered": "answered",
     "request_finished": "finished",
     "report_sent": "reported",
 }

@@ -7,9 +7,9 @@ that dies between sending a message and noting that sends it once more, under th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from connector.alerting import Alert, Channel, Kind, Scope
 from connector.codes import Code
@@ -19,8 +19,8 @@ from connector.policy.alerts import Fact, Verdict, judge
 from connector.policy.retry import RetryPolicy, next_try
 from connector.services.alarms import whose
 from connector.services.site import Site
-from connector.states import RequestState
-from connector.store import alerts, pulse
+from connector.states import WatchState
+from connector.store import alerts, pulse, upkeep
 
 # Seconds. A channel is never given up: what it missed is one message for each trouble, the latest.
 _RETRY: Final = RetryPolicy(first_s=30.0, max_s=3600.0, misconfigured_s=900.0)
@@ -35,9 +35,18 @@ def alert(site: Site) -> bool:
     return False
 
 
-def facts(site: Site, seen: pulse.Pulse, now: datetime) -> Iterator[Fact]:
-    """Give everything that is wrong now."""
+def facts(
+    site: Site, seen: pulse.Pulse, there_again: Mapping[tuple[str, WatchState], int], now: datetime
+) -> Iterator[Fact]:
+    """Give everything that is wrong now.
+
+    Args:
+        there_again: how many values of people who were deleted are there again, by source and state of the watch.
+    """
     yield from _of_requests(seen)
+    # Those that are being deleted again too: somebody collects what was erased.
+    for name, number in _by_source(there_again).items():
+        yield Fact(Kind.WATCH_FIND, Scope.SOURCE, name, number)
     yield from _of_keys(site, seen, now)
     for system, since in seen.refusals.items():
         yield Fact(Kind.CREDENTIAL_REFUSED, *whose(system), 1, since)
@@ -53,9 +62,15 @@ def _of_requests(seen: pulse.Pulse) -> Iterator[Fact]:
             yield Fact(Kind.DEADLINE_AT_RISK, Scope.SOURCE, name, due.near)
     for name, number in (Counter(seen.dead_reports) + Counter(seen.unfulfilled)).items():
         yield Fact(Kind.DEAD_LETTER, Scope.SOURCE, name, number)
-    for (name, state), waiting in seen.requests.items():
-        if state is RequestState.HELD:
-            yield Fact(Kind.HELD, Scope.SOURCE, name, waiting.number)
+    for name, number in _by_source(seen.held).items():
+        yield Fact(Kind.HELD, Scope.SOURCE, name, number)
+
+
+def _by_source(counted: Mapping[tuple[str, Any], int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (name, _), number in counted.items():
+        found[name] += number
+    return found
 
 
 def _of_keys(site: Site, seen: pulse.Pulse, now: datetime) -> Iterator[Fact]:
@@ -75,7 +90,8 @@ def _decide(site: Site) -> None:
     now, alarms = site.clock.now(), site.alarms
     with site.database.read() as connection:
         seen = pulse.take(connection, now, site.accounts, site.sources, alarms.at_risk)
-    wrong = {(one.kind, one.scope, one.name): one for one in facts(site, seen, now)}
+        there_again = upkeep.there_again(connection)
+    wrong = {(one.kind, one.scope, one.name): one for one in facts(site, seen, there_again, now)}
     with site.database.write() as connection:
         before = alerts.told(connection, lock=True)
         verdicts = {

@@ -1,4 +1,7 @@
-"""The tables of the alerts. None of them grows with history: a row for each trouble, and each message not yet sent."""
+"""The tables of the alerts, and of the ages of our own keys. None of them grows with history.
+
+There is a row for each trouble, for each message not yet sent, and for each key.
+"""
 
 from __future__ import annotations
 
@@ -47,4 +50,13 @@ alert_messages = Table(
     Column("tries", Integer, nullable=False, default=0),
     Column("next_at", UtcDateTime, nullable=False),
     UniqueConstraint("channel", "kind", "scope", "name"),
+)
+
+# When the keys that seal and sign were used first. The keys themselves are in no table.
+own_keys = Table(
+    "own_keys",
+    metadata,
+    Column("purpose", String(24), primary_key=True),
+    Column("key_id", String(43), primary_key=True),
+    Column("first_at", UtcDateTime, nullable=False),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -18,6 +18,7 @@ from connector.states import (
     TERMINAL_TARGETS,
     OperationState,
     ReportState,
+    RequestKind,
     RequestState,
     SubmissionState,
     TargetState,
@@ -35,6 +36,8 @@ FIRST: Final = 500
 _OPEN: Final = tuple(state for state in RequestState if state in OPEN_REQUESTS)
 _OPEN_TARGETS: Final = tuple(state for state in TargetState if state not in TERMINAL_TARGETS)
 _OPEN_SUBMISSIONS: Final = (SubmissionState.INTENDED, SubmissionState.UNKNOWN)
+# Those that have no kind there were mapped by a version that knew erasures alone.
+_BEGUN_AS_ERASURE: Final = frozenset({RequestState.QUEUED, RequestState.WORKING})
 # The indexes that begin with the account hold one part of the targets each.
 _PARTS_OF_TARGETS: Final = (targets.c.known_before.is_(None), targets.c.known_before.is_not(None))
 
@@ -82,11 +85,14 @@ class Pulse:
     """How everything stands. Keys are names of sources and accounts as the store has them.
 
     Attributes:
+        requests: by source, kind and state; the kind is None before it is decided.
+        held: of those that wait for a person, by source and reason.
         fuses: (scope, name) of those that blew, and when.
         refusals: the remote systems that refuse us, named as calls to them are, and since when.
     """
 
-    requests: Mapping[tuple[str, RequestState], Crowd]
+    requests: Mapping[tuple[str, RequestKind | None, RequestState], Crowd]
+    held: Mapping[tuple[str, str], int]
     due: Mapping[str, Due]
     targets: Mapping[tuple[str, TargetState], Crowd]
     submissions: Mapping[tuple[str, SubmissionState], Crowd]
@@ -108,10 +114,11 @@ def take(
         accounts, sources: those that are configured.
         near: a due date that comes within this time counts as near.
     """
-    waiting, due = _requests(connection, now, near)
+    waiting, held, due = _requests(connection, now, near)
     accounts, sources = sorted(accounts), sorted(sources)
     return Pulse(
         requests=waiting,
+        held=held,
         due=due,
         targets={(name, state): _targets(connection, name, state) for name in accounts for state in _OPEN_TARGETS},
         submissions={
@@ -152,27 +159,40 @@ def take(
 
 def _requests(
     connection: Connection, now: datetime, near: timedelta
-) -> tuple[dict[tuple[str, RequestState], Crowd], dict[str, Due]]:
-    waiting: dict[tuple[str, RequestState], Crowd] = {}
+) -> tuple[dict[tuple[str, RequestKind | None, RequestState], Crowd], dict[tuple[str, str], int], dict[str, Due]]:
+    waiting: dict[tuple[str, RequestKind | None, RequestState], Crowd] = {}
+    held: dict[tuple[str, str], int] = {}
     due: dict[str, Due] = {}
     for state in _OPEN:
-        # The most pressing first, as the index has them.
-        each = (
-            select(requests.c.source, requests.c.received_at, requests.c.due_at)
-            .where(requests.c.state == state)
-            .order_by(requests.c.due_at, requests.c.id)
-            .limit(MOST)
-            .subquery()
-        )
-        late = func.count().filter(each.c.due_at < now)
-        soon = func.count().filter(each.c.due_at >= now, each.c.due_at < now + near)
-        asked = select(
-            each.c.source, func.count(), func.min(each.c.received_at), late, soon, func.min(each.c.due_at)
-        ).group_by(each.c.source)
-        for source, number, since, are_late, are_near, first in connection.execute(asked):
-            waiting[source, state] = Crowd(number, since)
-            due[source] = due.get(source, Due()) + Due(are_late, are_near, first)
-    return waiting, due
+        for row in connection.execute(_of_state(state, now, near)):
+            kind = RequestKind.ERASURE if row.kind is None and state in _BEGUN_AS_ERASURE else row.kind
+            crowd, soon = Crowd(row.number, row.since), Due(row.late, row.near, row.next)
+            waiting[row.source, kind, state] = waiting.get((row.source, kind, state), Crowd()) + crowd
+            due[row.source] = due.get(row.source, Due()) + soon
+            if state is RequestState.HELD:
+                held[row.source, row.reason] = held.get((row.source, row.reason), 0) + row.number
+    return waiting, held, due
+
+
+def _of_state(state: RequestState, now: datetime, near: timedelta) -> Select[Any]:
+    """Return the question for the requests in a state, by source and kind, and by reason where a person has to look."""
+    # The most pressing first, as the index has them.
+    each = (
+        select(*(requests.c[name] for name in ("source", "kind", "reason", "received_at", "due_at")))
+        .where(requests.c.state == state)
+        .order_by(requests.c.due_at, requests.c.id)
+        .limit(MOST)
+        .subquery()
+    )
+    whose = (each.c.source, each.c.kind, *([each.c.reason] if state is RequestState.HELD else []))
+    return select(
+        *whose,
+        func.count().label("number"),
+        func.min(each.c.received_at).label("since"),
+        func.count().filter(each.c.due_at < now).label("late"),
+        func.count().filter(each.c.due_at >= now, each.c.due_at < now + near).label("near"),
+        func.min(each.c.due_at).label("next"),
+    ).group_by(*whose)
 
 
 def _targets(connection: Connection, account: str, state: TargetState) -> Crowd:

@@ -24,6 +24,7 @@ from connector.observe.meters import CountedLog
 from connector.observe.metrics import METRICS, PREFIX, Type
 from connector.sandbox.lytics import FakeLytics
 from connector.sandbox.onetrust import FakeOneTrust
+from connector.services.own_keys import note_own_keys
 from connector.store import schema
 from connector.store.database import Database
 from connector.wiring import meters
@@ -129,7 +130,7 @@ def test_a_whole_life_leaves_numbers_and_no_name(store_url: str, tmp_path: Path,
         assert found["deliveries_total", "duplicate", "onetrust"] >= 1
         assert found["deliveries_total", "source_not_allowed", "other"] == 1
         assert found["deliveries_total", "route_unknown", "other"] == 1
-        assert found["requests_finished_total", "onetrust", "completed"] == 2
+        assert found["requests_finished_total", "erasure", "onetrust", "completed"] == 2
         assert found["values_total", "main", "accepted"] >= 2
         assert found["remote_calls_total", "2xx", "main", "lytics"] >= 3
         assert found["remote_calls_total", "2xx", "onetrust", "source"] >= 2
@@ -138,10 +139,61 @@ def test_a_whole_life_leaves_numbers_and_no_name(store_url: str, tmp_path: Path,
         # Every gauge, and everything that this life has a number for, is there.
         served = {one.name.removeprefix(PREFIX) for one in samples}
         always = {name for name, one in METRICS.items() if one.type is not Type.GAUGE} - {
-            *("retries_total", "dead_letters_total", "alerts_total"),
+            *("retries_total", "step_failures_total", "dead_letters_total", "alerts_total", "api_calls_total"),
+            *("access_total", "watch_finds_total", "returns_ended_total", "receipts_total"),
             *("rate_limit_waits_total", "rate_limit_wait_seconds_total"),
         }
         assert {one for one in always if one not in served and f"{one}_count" not in served} == set()
+
+
+@pytest.mark.usefixtures("as_it_was")
+def test_an_access_request_and_somebody_who_comes_back_leave_numbers_a_message_and_no_name(
+    store_url: str, tmp_path: Path, ops: Ops
+) -> None:
+    settings = (
+        *(f'metrics.directory="{tmp_path}"', 'sources.onetrust.watch="delete"', *telling(ops, tmp_path)),
+        *('sources.onetrust.access.types=["Data Access"]', 'sources.onetrust.access.delivery="attach"'),
+        'sources.onetrust.report.complete_with="complete"',
+    )
+    with journey(store_url, *settings, role="worker") as run, ExitStack() as stack:
+        assert isinstance(run.site.log, CountedLog)
+        stack.callback(run.site.log.meters.held.close)  # type: ignore[attr-defined]
+        note_own_keys(run.site)
+        for name in ("canary-1", "canary-2"):
+            run.knows(f"{name}@example.com", loyalty_id="00481516", first_name="Canary")
+        erased = run.ask("canary-1@example.com")
+        asked = run.ask("canary-2@example.com", request_types=("Data Access",))
+        run.accept(erased, asked)
+        run.run_until_told(erased, asked, seconds=60)
+        run.knows("canary-1@example.com")
+        run.run_for(1, seconds=86_400.0)
+        config = load_shipped([*settings, f"store.url={json.dumps(store_url)}"])
+
+        def shown() -> dict[tuple[str, ...], float]:
+            text = text_of(registry_of(tmp_path / "counted", meters.gauges(config, run.site)))
+            assert "canary" not in text.lower()
+            families = text_string_to_metric_families(text)
+            samples = [one for family in families for one in family.samples]
+            return {(one.name.removeprefix(PREFIX), *map(str, one.labels.values())): one.value for one in samples}
+
+        found = shown()
+        assert found["watch_finds_total", "main", "deleting", "onetrust"] == 1
+        assert found["watch_finds", "onetrust", "deleting"] == 1
+        for event in ("found", "filed", "destroyed"):
+            assert found["access_total", event, "onetrust"] == 1
+        assert found["requests_finished_total", "access", "onetrust", "answered"] == 1
+        assert found["requests_finished_total", "erasure", "onetrust", "completed"] == 1
+        assert found["step_age_seconds_count", "answered"] == 1
+        assert found["ledger_entries",] > 0
+        assert found["own_key_age_seconds", "sealing"] >= 86_400
+        run.run_for(12, seconds=300)
+        found = shown()
+        assert found["returns_ended_total", "deleted"] == 1
+        assert found["watch_finds", "onetrust", "deleting"] == 0
+        assert found["requests_finished_total", "erasure", "onetrust", "completed"] == 2
+        assert ops.said().count(("alert.firing", "watch_find")) == 1
+        assert ops.said().count(("alert.resolved", "watch_find")) == 1
+        assert not any(b"canary" in body for _, body in ops.calls)
 
 
 def test_operators_are_told_of_what_is_held_once_signed_and_without_a_name(
@@ -232,9 +284,9 @@ def test_every_process_is_counted_and_one_of_them_tells(kind: str, store_url: st
 
         seen = served(port)
         assert seen["deliveries_total", "accepted", "onetrust"] == 30
-        assert seen["requests_finished_total", "onetrust", "completed"] == 30
+        assert seen["requests_finished_total", "erasure", "onetrust", "completed"] == 30
         assert seen["store_up",] == 1
-        assert seen["requests_open", "onetrust", "working"] == 0
+        assert seen["requests_open", "erasure", "onetrust", "working"] == 0
         assert "connector_" not in requests.get(f"{town.url}/metrics", timeout=5).text
         files = {int(found[1]) for one in tmp_path.glob("metrics/counted/counter_*.db") if (found := _pid(one))}
         assert worker.popen.pid in files

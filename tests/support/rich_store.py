@@ -19,6 +19,7 @@ from connector.services.alarms import Alarms
 from connector.services.alerts import alert
 from connector.services.backstop import backstop
 from connector.services.export import export
+from connector.services.own_keys import note_own_keys
 from connector.services.proofs import Proofs
 from connector.store import tables as t
 from connector.store.audit import Decision
@@ -77,13 +78,14 @@ def _came_back(bench: Bench) -> None:
     """Let somebody be there again after their deletion, and somebody else be deleted again."""
     was = bench.source
     for reaction, name in ((Reaction.ALARM, "back-said"), (Reaction.DELETE, "back-deleted")):
-        rule = WatchRule(reaction, looks=(timedelta(seconds=1), timedelta(days=900)))
+        rule = WatchRule(reaction, looks=(timedelta(hours=1), timedelta(days=900)))
         bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
         bench.knows(f"{name}@example.com")
         bench.deliver(name)
         bench.run_to_end(8)
+        # Longer than their deletion takes, so that they were not looked for before they came back.
         bench.knows(f"{name}@example.com")
-        bench.pass_time(seconds=61)
+        bench.pass_time(hours=1)
     bench.site = replace(bench.site, sources={"onetrust": was})
 
 
@@ -93,6 +95,7 @@ def _told(bench: Bench) -> None:
     bench.site = replace(bench.site, alarms=Alarms(channels=(deaf,)))
     bench.site.refusals.note(bench.database, "main", Code.TOKEN_REFUSED, bench.clock.now())
     alert(bench.site)
+    note_own_keys(bench.site)
     bench.site = replace(bench.site, alarms=Alarms())
 
 

@@ -16,8 +16,9 @@ from connector.channels.mail import Mail
 from connector.clock import FixedClock
 from connector.observe.exposition import Sample
 from connector.observe.meters import CountedLog
+from connector.services.proofs import Proofs
 from connector.services.site import Site
-from connector.store import fuses
+from connector.store import fuses, ledger_tables
 from connector.wiring import build_site, meters
 from connector.wiring.alarms import alarms_of
 from tests.acceptance.journey import START, load_shipped, logging_as_it_was
@@ -46,7 +47,7 @@ def built(role: str, folder: Path, *settings: str) -> Iterator[Site]:
                 site.log.meters.held.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("role", "counts"), [("web", True), ("worker", True), ("cli", False)])
+@pytest.mark.parametrize(("role", "counts"), [("web", True), ("worker", True), ("dashboard", True), ("cli", False)])
 def test_who_lives_for_long_counts(tmp_path: Path, role: str, counts: bool) -> None:
     setting = f'metrics.directory="{tmp_path}/metrics"'
     with built(role, tmp_path, setting) as site:
@@ -94,6 +95,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.starts_again()
     with made.database.write() as connection:
         connection.execute(fuses.fuses.update().values(blown_at=made.clock.now()))
+        # What passes too soon to be left in it.
+        connection.exec_driver_sql("UPDATE submissions SET state = 'intended' WHERE state = 'refused'")
+        connection.exec_driver_sql("UPDATE reports SET state = 'queued' WHERE state = 'conflict'")
+        connection.exec_driver_sql("UPDATE watched SET next_at = began_at WHERE state = 'returned'")
     yield made
     made.database.close()
 
@@ -101,9 +106,20 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_the_gauges_are_what_the_store_holds(bench: Bench) -> None:
     seen = samples(bench)
     assert seen["store_up", ()] == 1
-    assert seen["requests_open", ("onetrust", "held")] == 1
-    assert seen["requests_open", ("onetrust", "queued")] == 0
-    assert seen["targets_open", ("main", "submitted")] == 3
+    assert seen["requests_open", ("onetrust", "erasure", "held")] == 2
+    assert seen["requests_open", ("onetrust", "erasure", "working")] == 5
+    assert seen["requests_open", ("onetrust", "undecided", "received")] == 2
+    assert seen["requests_open", ("onetrust", "erasure", "unconfirmed")] == 0
+    assert seen["requests_open", ("onetrust", "access", "fetching")] == 1
+    assert seen["requests_held", ("onetrust", "tangled_profile")] == 1
+    assert seen["fetches_waiting", ("main",)] == 1
+    assert seen["watch_finds", ("onetrust", "returned")] == 1
+    assert seen["watch_finds", ("onetrust", "deleting")] == 1
+    assert seen["watch_due", ("main",)] == 1
+    assert seen["own_key_age_seconds", ("signing",)] == 0
+    assert seen["data_keys_former", ()] == 0
+    assert seen["ledger_entries", ()] > 0
+    assert seen["targets_open", ("main", "submitted")] == 5
     assert seen["targets_oldest_age_seconds", ("main", "submitted")] >= 0
     assert seen["dead_letters", ("onetrust", "request")] == 1
     assert seen["dead_letters", ("onetrust", "report")] == 0
@@ -114,11 +130,26 @@ def test_the_gauges_are_what_the_store_holds(bench: Bench) -> None:
     assert 29 * 86_400 < seen["deadline_slack_seconds", ("onetrust",)] < 30 * 86_400
     assert seen["delivery_age_seconds", ("onetrust",)] < seen["key_age_seconds", ("onetrust",)]
     bench.clock.advance(days=31)
+    assert samples(bench)["own_key_age_seconds", ("sealing",)] == 31 * 86_400
     assert samples(bench)["deadline_slack_seconds", ("onetrust",)] < 0
     assert samples(bench)["requests_late", ("onetrust",)] > 0
 
 
+def test_what_waits_for_a_signing_key_is_not_late(bench: Bench) -> None:
+    with bench.database.write() as connection:
+        connection.execute(ledger_tables.receipts.update().values(issued_at=None))
+    bench.clock.advance(days=3)
+    assert samples(bench)["receipts_oldest_age_seconds", ()] > 2 * 86_400
+    bench.site = replace(bench.site, proofs=Proofs())
+    seen = samples(bench)
+    assert seen["receipts_owed", ()] > 0
+    assert not {"receipts_oldest_age_seconds", "signing"} & {one for name, labels in seen for one in (name, *labels)}
+
+
 def test_no_gauge_is_forgotten(bench: Bench) -> None:
+    bench.clock.advance(days=40)
+    with bench.database.write() as connection:
+        connection.execute(ledger_tables.receipts.update().values(issued_at=None))
     end = (bench.clock.now() + timedelta(days=5)).isoformat()
     seen = samples(bench, checks(bench, end))
     gauges = {name for name, one in meters_list().items() if one == "gauge"}

@@ -16,16 +16,22 @@ from prometheus_client import CollectorRegistry, generate_latest, values
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.codes import Code
+from connector.config.api import ApiClientSettings
+from connector.engine.schedule import STEPS
 from connector.observe import sharing
 from connector.observe.exposition import FRESH_S, Gauges, registry_of, serve, text_of
 from connector.observe.log import ACTIONS, FIELDS
 from connector.observe.meters import COUNTED, TIMED, CountedLog, Meters
 from connector.observe.metrics import METRICS, OTHER, PREFIX, Type, vocabulary
-from connector.states import RequestState
+from connector.states import RequestState, ReturnState
+from connector.store.access import REDACTED
+from connector.store.holds import LEGAL_HOLD
+from connector.store.own_keys import Purpose
+from connector.store.tangles import TANGLED
 from tests.support.processes import free_port
 from tests.support.site import RecordingLog
 
-WORDS = vocabulary(["onetrust"], ["main"], ["ops"], ["1"])
+WORDS = vocabulary(["onetrust"], ["main"], ["ops"], ["1"], ["collector"])
 CANARY = "canary@example.com"
 
 
@@ -72,6 +78,14 @@ def test_what_records_add_is_on_the_lists() -> None:
     assert set(TIMED.values()) <= WORDS["step"]
 
 
+def test_words_that_other_parts_have_are_on_the_lists() -> None:
+    assert {one.name for one in STEPS} <= WORDS["step"]
+    assert {LEGAL_HOLD, TANGLED, REDACTED} <= WORDS["reason"]
+    assert set(Purpose) == WORDS["purpose"]
+    scopes = ApiClientSettings.model_json_schema()["properties"]["scopes"]["items"]["enum"]
+    assert set(scopes) <= WORDS["scope"]
+
+
 def test_every_counter_and_histogram_is_fed() -> None:
     fed = {one.metric for counts in COUNTED.values() for one in counts}
     by_hand = {"events_total", "step_age_seconds"}
@@ -89,7 +103,53 @@ def test_every_counter_and_histogram_is_fed() -> None:
             *("deliveries_total", ("onetrust", "credential_wrong"), 1),
         ),
         ("delivery_failed", {}, "deliveries_total", ("onetrust", "internal_error"), 1),
-        ("request_finished", {"state": RequestState.PARTIAL}, "requests_finished_total", ("onetrust", "partial"), 1),
+        (
+            *("request_finished", {"state": RequestState.PARTIAL}),
+            *("requests_finished_total", ("onetrust", "erasure", "partial"), 1),
+        ),
+        (
+            *("request_mapped", {"state": RequestState.REJECTED}),
+            *("requests_finished_total", ("onetrust", "undecided", "rejected"), 1),
+        ),
+        (
+            *("request_mapped", {"state": RequestState.QUEUED}),
+            *("requests_finished_total", ("onetrust", "undecided", "queued"), 0),
+        ),
+        ("access_answered", {"state": RequestState.DELIVERING}, "access_total", ("onetrust", "found"), 1),
+        ("access_answered", {"state": RequestState.ANSWERED}, "access_total", ("onetrust", "nothing_held"), 1),
+        (
+            *("access_answered", {"state": RequestState.DELIVERING}),
+            *("requests_finished_total", ("onetrust", "access", "delivering"), 0),
+        ),
+        (
+            *("access_shredded", {"state": RequestState.ANSWERED}),
+            *("requests_finished_total", ("onetrust", "access", "answered"), 1),
+        ),
+        ("access_failed", {}, "requests_finished_total", ("onetrust", "access", "failed"), 1),
+        (
+            *("access_expired", {"state": RequestState.FAILED}),
+            *("requests_finished_total", ("onetrust", "access", "failed"), 1),
+        ),
+        ("access_answered", {"age_s": 9}, "step_age_seconds_sum", ("answered",), 9),
+        (
+            *("profile_returned", {"account": "main", "count": 3}),
+            *("watch_finds_total", ("onetrust", "main", "returned"), 3),
+        ),
+        (
+            *("deletion_repeated", {"account": "main", "count": 2}),
+            *("watch_finds_total", ("onetrust", "main", "deleting"), 2),
+        ),
+        ("return_ended", {"state": ReturnState.DELETED, "count": 2}, "returns_ended_total", ("deleted",), 2),
+        ("receipt_issued", {}, "receipts_total", ("issued",), 1),
+        (
+            "api_called",
+            {"client": "collector", "scope": "suppression"},
+            "api_calls_total",
+            ("collector", "suppression"),
+            1,
+        ),
+        ("step_failed", {"step": "fetch"}, "step_failures_total", ("fetch",), 1),
+        ("deadline_not_told", {"code": Code.REMOTE_FAULT}, "retries_total", ("warn", "remote_fault"), 1),
         ("request_finished", {"state": RequestState.PARTIAL, "age_s": 5}, "step_age_seconds_count", ("finished",), 1),
         ("batch_submitted", {"account": "main", "accepted": 7}, "values_total", ("main", "accepted"), 7),
         ("batch_submitted", {"account": "main", "age_s": 12.5}, "step_age_seconds_sum", ("submitted",), 12.5),
@@ -112,7 +172,7 @@ def test_a_record_is_counted(
 def test_whatever_a_sender_writes_no_label_holds_it(meters: Meters) -> None:
     for action in (*COUNTED, "worker_started", CANARY):
         everything = dict.fromkeys(FIELDS, CANARY) | {"duplicate": False, "age_s": 1.0}
-        meters.record(action, everything | dict.fromkeys(("accepted", "refused", "unconfirmed"), 1))
+        meters.record(action, everything | dict.fromkeys(("accepted", "refused", "unconfirmed", "count"), 1))
     for system in ("lytics", CANARY):
         meters.call(system, CANARY, CANARY, 1.0, 1.0)
     shown = generate_latest(meters.registry).decode()
@@ -181,13 +241,13 @@ def test_names_that_are_no_longer_configured_are_one(tmp_path: Path) -> None:
     samples = [
         *(("requests_late", {"source": name}, 2.0) for name in ("gone", "gone-too")),
         *(
-            ("requests_oldest_age_seconds", {"source": name, "state": "held"}, age)
+            ("requests_oldest_age_seconds", {"source": name, "kind": "access", "state": "held"}, age)
             for name, age in (("a", 5), ("b", 3))
         ),
     ]
     shown = text_of(registry_of(tmp_path, gauges(lambda: samples)))
     assert 'connector_requests_late{source="other"} 4.0' in shown
-    assert 'connector_requests_oldest_age_seconds{source="other",state="held"} 5.0' in shown
+    assert 'connector_requests_oldest_age_seconds{kind="access",source="other",state="held"} 5.0' in shown
 
 
 def test_it_is_served_on_an_address_of_its_own_until_it_ends(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from connector.codes import Code
 from connector.errors import Misconfigured, Refused, Temporary
 from connector.model import Presence
 from connector.policy.fuse import FuseLimit, FusePolicy, FuseRule
+from connector.policy.watching import Reaction, WatchRule
 from connector.services.alarms import Alarms
 from connector.services.alerts import alert
 from connector.services.map import map_requests
@@ -262,6 +263,38 @@ def test_a_blown_fuse(bench: Bench, channel: StandInChannel) -> None:
         fuses.blow(connection, fuses.Scope.ACCOUNT, "main", limit=limit, window=policy.window, counted=1, now=now)
     tell(bench)
     assert (only(channel).kind, only(channel).scope, only(channel).since) == (Kind.FUSE_BLOWN, Scope.ACCOUNT, now)
+
+
+def test_somebody_who_is_there_again_until_they_are_gone(bench: Bench, channel: StandInChannel) -> None:
+    rule = WatchRule(Reaction.ALARM)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+    bench.knows("s1@example.com")
+    bench.deliver("s1")
+    bench.run_to_end()
+    tell(bench)
+    assert channel.sent == []
+    bench.knows("s1@example.com")
+    bench.pass_time(days=2)
+    tell(bench)
+    assert (only(channel).kind, only(channel).count, only(channel).name) == (Kind.WATCH_FIND, 1, "onetrust")
+    assert "s1" not in f"{only(channel).text} {only(channel).title}"
+    bench.lytics.people.clear()
+    bench.pass_time(days=7)
+    tell(bench)
+    assert channel.said[1:] == [(Kind.WATCH_FIND, Phase.RESOLVED, 1)]
+
+
+def test_somebody_who_is_being_deleted_again_is_told_too(bench: Bench, channel: StandInChannel) -> None:
+    rule = WatchRule(Reaction.DELETE)
+    bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
+    bench.knows("s1@example.com")
+    bench.deliver("s1")
+    bench.run_to_end()
+    bench.knows("s1@example.com")
+    bench.lytics.finish_at_once = False
+    bench.pass_time(days=2)
+    tell(bench)
+    assert only(channel).kind is Kind.WATCH_FIND
 
 
 def refusing(bench: Bench) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from connector.codes import Code
 from connector.errors import Refused
+from connector.mapping.reasons import HoldReason
 from connector.model import Delivered
 from connector.services.map import map_requests
-from connector.states import RequestState, SubmissionState, TargetState
+from connector.states import RequestKind, RequestState, SubmissionState, TargetState
 from connector.store import dead_letters, pulse
 from connector.store.pulse import Crowd, Due, Pulse
 from tests.support.site import Bench
@@ -35,7 +36,7 @@ def take(bench: Bench) -> Pulse:
 
 def test_nothing_is_there_at_first(bench: Bench) -> None:
     seen = take(bench)
-    assert (seen.requests, seen.due, seen.dead_reports, seen.unfulfilled, seen.fuses, seen.keys) == ({},) * 6
+    assert (seen.requests, seen.held, seen.due, seen.dead_reports, seen.unfulfilled, seen.fuses, seen.keys) == ({},) * 7
     assert set(seen.targets.values()) == set(seen.operations.values()) == set(seen.reports.values()) == {Crowd()}
     assert {account for account, _ in seen.targets} == {"main", "spare"}
 
@@ -49,14 +50,23 @@ def test_open_requests_by_state_with_their_age_and_their_due_dates(bench: Bench)
     bench.deliver("s3")
     seen = take(bench)
     assert seen.requests == {
-        ("onetrust", RequestState.HELD): Crowd(1, begun),
-        ("onetrust", RequestState.RECEIVED): Crowd(2, bench.clock.now()),
+        ("onetrust", RequestKind.ERASURE, RequestState.HELD): Crowd(1, begun),
+        ("onetrust", None, RequestState.RECEIVED): Crowd(2, bench.clock.now()),
     }
+    assert seen.held == {("onetrust", HoldReason.UNMAPPED_IDENTITY): 1}
     assert seen.due == {"onetrust": Due(0, 1, begun + timedelta(days=30))}
     bench.clock.advance(days=6)
     assert take(bench).due["onetrust"] == Due(1, 0, begun + timedelta(days=30))
     assert seen.keys["onetrust"].first == begun
     assert seen.keys["onetrust"].last == begun + timedelta(days=25)
+
+
+def test_what_an_older_version_began_without_a_kind_is_an_erasure(bench: Bench) -> None:
+    bench.deliver("s1")
+    map_requests(bench.site)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE requests SET kind = NULL")
+    assert set(take(bench).requests) == {("onetrust", RequestKind.ERASURE, RequestState.QUEUED)}
 
 
 def test_each_source_has_its_own(bench: Bench) -> None:
@@ -67,7 +77,7 @@ def test_each_source_has_its_own(bench: Bench) -> None:
     bench.deliver("s1")
     bench.deliver("s2")
     seen = take(bench)
-    assert {name: one.number for (name, _), one in seen.requests.items()} == {"onetrust": 1, "other": 2}
+    assert {name: one.number for (name, _, _), one in seen.requests.items()} == {"onetrust": 1, "other": 2}
 
 
 def test_values_on_their_way_looked_up_or_not(bench: Bench) -> None:
@@ -116,7 +126,7 @@ def test_no_more_than_so_many_are_counted(bench: Bench, monkeypatch: pytest.Monk
     for number in range(5):
         bench.deliver(f"s{number}")
     monkeypatch.setattr(pulse, "MOST", 3)
-    assert take(bench).requests["onetrust", RequestState.RECEIVED].number == 3
+    assert take(bench).requests["onetrust", None, RequestState.RECEIVED].number == 3
 
 
 def test_who_refuses_us(bench: Bench) -> None:

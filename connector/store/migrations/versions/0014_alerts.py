@@ -1,4 +1,4 @@
-"""Alerts: who refuses us, what operators were told, and what they still have to be told."""
+"""Alerts: who refuses us, what operators were told, and what they still have to be told; and how old our keys are."""
 
 from __future__ import annotations
 
@@ -42,10 +42,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_alert_messages"),
         sa.UniqueConstraint("channel", "kind", "scope", "name", name="uq_alert_messages_channel_kind_scope_name"),
     )
+    op.create_table(
+        "own_keys",
+        sa.Column("purpose", sa.String(24), nullable=False),
+        sa.Column("key_id", sa.String(43), nullable=False),
+        _time("first_at"),
+        sa.PrimaryKeyConstraint("purpose", "key_id", name="pk_own_keys"),
+    )
+    there_again = sa.text("state <> 'watching'")
+    op.create_index(
+        "ix_watched_there_again",
+        "watched",
+        ["source", "state", "id"],
+        sqlite_where=there_again,
+        postgresql_where=there_again,
+    )
 
 
 def downgrade() -> None:
-    for name in ("alert_messages", "alerts", "refusals"):
+    op.drop_index("ix_watched_there_again", "watched")
+    for name in ("own_keys", "alert_messages", "alerts", "refusals"):
         op.drop_table(name)
 
 
