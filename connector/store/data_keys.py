@@ -54,7 +54,7 @@ def count_others(connection: Connection, kek_id: str, most: int) -> int:
     for table, _ in HOLDERS:
         # Not `!=`, which no index answers.
         for side in (table.c.kek_id < kek_id, table.c.kek_id > kek_id):
-            each = select(table.c.kek_id).where(side).limit(most).subquery()
+            each = select(table.c.kek_id).where(side).order_by(table.c.kek_id).limit(most).subquery()
             found += connection.scalar(select(func.count()).select_from(each)) or 0
     return found
 

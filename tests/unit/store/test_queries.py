@@ -88,7 +88,7 @@ BESIDE = frozenset(
     {
         *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
         *("suppression", "suppression export", "suppression list"),
-        *("release", "access", "dashboard", "receipt", "metrics", "own keys"),
+        *("release", "access", "dashboard", "receipt", "metrics"),
     }
 )
 
