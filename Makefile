@@ -42,6 +42,7 @@ docs: $(VENV)/.dev ## write the generated pages again
 	@$(BIN)/python -m tests.docs.errors_page docs/errors.md
 	@$(BIN)/python -m tests.docs.configuration_page docs/configuration.md config/schema.json
 	@$(BIN)/python -m tests.docs.logs_page docs/logs.md
+	@$(BIN)/python -m tests.docs.metrics_page docs/metrics.md
 	@$(BIN)/python -m tests.docs.doctor_page docs/doctor.md
 	@$(BIN)/python -m tests.docs.onetrust_files docs/examples/onetrust
 	@$(BIN)/python -m tests.unit.verify.schemes.schemes_page docs/schemes.md

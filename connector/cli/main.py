@@ -39,6 +39,7 @@ def cli(context: click.Context, config_path: str, overrides: tuple[str, ...]) ->
 def _add_commands() -> None:
     from connector.cli import (
         access,
+        alerts,
         approve,
         audit,
         configuration,
@@ -59,7 +60,7 @@ def _add_commands() -> None:
 
     modules = (
         *(serve, inspect, doctor, dlq, approve, release, guards, audit, receipt, access),
-        *(verify, keys, configuration, rehearse, demo, dashboard, suppression),
+        *(alerts, verify, keys, configuration, rehearse, demo, dashboard, suppression),
     )
     for module in modules:
         for command in module.COMMANDS:

@@ -19,11 +19,13 @@ from connector.cli.copy import db_copy
 from connector.engine.choose import engine_of
 from connector.errors import ConnectorError
 from connector.observe.uncaught import log_uncaught
+from connector.services.own_keys import note_own_keys
 from connector.services.resolutions import check_resolutions
 from connector.services.schema import check_schemas
 from connector.services.site import Site
 from connector.store import schema
 from connector.wiring import open_database
+from connector.wiring.meters import serve_metrics
 
 # Seconds that a child gets to finish what is in hand before it is killed, and of these the web server's own processes.
 GRACE_S = 30.0
@@ -92,13 +94,18 @@ def worker(context: Context) -> None:
     restarts = int(before) if before.isdecimal() else 0
     # Beside the work, which does not wait for it.
     threading.Thread(target=_look_around, args=(site,), daemon=True).start()
-    engine_of(site, context.config.engine.tick_s, partial(_begin_anew, context), restarts).run()
+    end = serve_metrics(context.config, site)
+    try:
+        engine_of(site, context.config.engine.tick_s, partial(_begin_anew, context), restarts).run()
+    finally:
+        end()
 
 
 def _look_around(site: Site) -> None:
     """Say at once what would only show later; where the store is not ready, the engine says that."""
     with suppress(ConnectorError):
         schema.require_current(site.database)
+        note_own_keys(site)
         check_schemas(site)
     check_resolutions(site)
 

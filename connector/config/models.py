@@ -14,6 +14,7 @@ from pydantic.config import JsonDict
 
 from connector.config.access import AccessSettings, access_fault
 from connector.config.account import AccountSettings, ApprovalWord
+from connector.config.alerts import AlertsSettings, only_a_rehearsal
 from connector.config.api import ApiSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.dashboard import DashboardSettings
@@ -21,6 +22,7 @@ from connector.config.fields import Name, PlatformName, SenderUrlOrNone, StoreUr
 from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
 from connector.config.mapping import RuleSettings
+from connector.config.metrics import MetricsSettings, beside_the_receiver
 from connector.config.onetrust import BackstopSettings, ReadBackSettings, ReportSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.processes import EngineSettings, LogSettings, ServerSettings
@@ -199,11 +201,13 @@ class Config(Section):
     store: StoreSettings = Field(description="Where everything is kept.")
     engine: EngineSettings = Field(default_factory=EngineSettings, description="The worker.")
     log: LogSettings = Field(default_factory=LogSettings, description="The log.")
+    metrics: Annotated[MetricsSettings, AfterValidator(beside_the_receiver)] = Field(default_factory=MetricsSettings)
     api: ApiSettings = Field(default_factory=ApiSettings, description="The API; there is none without a client.")
     dashboard: DashboardSettings | None = Field(None, description="The dashboard; there is none if it is left out.")
     outbound: OutboundSettings = Field(
         default_factory=OutboundSettings, description="Calls to addresses that a sender names."
     )
+    alerts: Annotated[AlertsSettings, AfterValidator(only_a_rehearsal)] = Field(default_factory=AlertsSettings)
     proof: ProofSettings = Field(default_factory=ProofSettings, description="The audit log and receipts.")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="How long what is kept.")
     suppression: SuppressionSettings = Field(

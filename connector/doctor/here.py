@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from connector.codes import Code
 from connector.config import Config
-from connector.config.checks import AllOfCheck, Check
-from connector.config.checks.base import CheckSection
+from connector.config.checks import leaves
 from connector.doctor.findings import Finding, told
 from connector.errors import Misconfigured, Temporary
 from connector.outbound import is_loopback
+from connector.policy.rotation import group_end
 from connector.private import Secret
 from connector.store import checkup, schema
 from connector.store.database import Database
@@ -34,7 +34,7 @@ def secrets(config: Config, now: datetime) -> Iterator[Finding]:
     if any(not is_loopback(urlsplit(one.base_url).hostname or "") for one in config.accounts.values()):
         found += [Finding("secret_public", one.id) for one in (*made, *given) if _PUBLIC in one.reveal()]
     for name, source in config.sources.items():
-        for place, check in _leaves(source.verify):
+        for place, check in leaves(source.verify):
             # Those of one group may take each other's place; each group has to have one that counts.
             for group in check.secret_groups:
                 found += _ending(f"{name}, check {place}", group, now)
@@ -63,7 +63,7 @@ def _made_here(config: Config) -> Iterator[Secret]:
         yield from client.secrets
     yield from config.store.sealing_keys
     for source in config.sources.values():
-        for _, check in _leaves(source.verify):
+        for _, check in leaves(source.verify):
             # `keys` may be public ones.
             for name in ("secrets", "passwords", "signing_keys"):
                 yield from getattr(check, name, ())
@@ -82,23 +82,14 @@ def _known(secrets: Iterator[Secret]) -> list[Secret]:
     return [*{(one.id, one.reveal()): one for one in secrets}.values()]
 
 
-def _leaves(checks: Sequence[Check], place: str = "") -> Iterator[tuple[str, CheckSection]]:
-    for number, check in enumerate(checks, 1):
-        here = f"{place}.{number}".lstrip(".")
-        if isinstance(check, AllOfCheck):
-            yield from _leaves(check.checks, here)
-        elif isinstance(check, CheckSection):
-            yield here, check
-
-
 def _ending(subject: str, held: Sequence[Secret], now: datetime) -> Iterator[Finding]:
     if not held:
         return
-    ends = [one.not_after for one in held if one.not_after is not None]
+    end = group_end(held)
     if not any(one.is_live(now) for one in held):
         yield Finding("secret_ended", subject)
-    elif len(ends) == len(held) and max(ends) <= now + _SOON:
-        yield Finding("secret_ending", subject, f"{max(ends):%Y-%m-%d}")
+    elif end is not None and end <= now + _SOON:
+        yield Finding("secret_ending", subject, f"{end:%Y-%m-%d}")
 
 
 def store(database: Database, now: datetime) -> Iterator[Finding]:

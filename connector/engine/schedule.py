@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Protocol
 
+from connector.services.alerts import alert
 from connector.services.backstop import backstop
 from connector.services.confirm import confirm
 from connector.services.fetch import fetch_profiles
@@ -103,6 +104,7 @@ STEPS: Final[tuple[Step, ...]] = (
     # Before the look, so that whoever is not to be watched any more is not looked for.
     Step("forget", forget, every=12),
     Step("watch", watch, every=12, per=Per.ACCOUNT),
+    Step("alert", alert, every=6),
 )
 
 

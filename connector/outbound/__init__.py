@@ -9,7 +9,18 @@ failed says whether it may have been carried out, because a deletion must not be
 from __future__ import annotations
 
 from connector.outbound.answer import Answer, FilePart, Limits, json_of
-from connector.outbound.client import Client
+from connector.outbound.client import Client, Told, tell_nobody
 from connector.outbound.url import check_base_url, is_loopback, path_of
 
-__all__ = ["Answer", "Client", "FilePart", "Limits", "check_base_url", "is_loopback", "json_of", "path_of"]
+__all__ = [
+    "Answer",
+    "Client",
+    "FilePart",
+    "Limits",
+    "Told",
+    "check_base_url",
+    "is_loopback",
+    "json_of",
+    "path_of",
+    "tell_nobody",
+]

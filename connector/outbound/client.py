@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import requests
 import urllib3
@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from connector import __version__
 from connector.clock import Clock
 from connector.codes import Code
-from connector.errors import Misconfigured, RateLimited, Refused, Temporary
+from connector.errors import ConnectorError, Misconfigured, RateLimited, Refused, Temporary
 from connector.outbound.answer import Answer, FilePart, Limits
 from connector.outbound.deadline import Deadline, TimedAdapter
 from connector.outbound.faults import retry_after_s, translated
@@ -36,6 +36,14 @@ _CHUNK_BYTES: Final = 65_536
 _ADAPTER: Final = partial(TimedAdapter, pool_connections=1, pool_maxsize=1, max_retries=0)
 _TOO_MANY_REQUESTS: Final = 429
 
+# Told of every call: the class of its status, such as `2xx`, or the code of its error; how many seconds it waited for
+# its turn, and took.
+Told: TypeAlias = Callable[[str, float, float], None]
+
+
+def tell_nobody(code: str, waited_s: float, took_s: float) -> None:
+    """Let nobody know of a call."""
+
 
 class Client:
     """Calls one base URL, checked by `check_base_url`, and nothing else. Several threads may call at the same time.
@@ -46,6 +54,7 @@ class Client:
         slot: entered around each call; paces and bounds them.
         session_factory: makes the sessions; one is used by one call at a time.
         adapter: makes what opens a session's connections.
+        told: of every call that was made.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class Client:
         session_factory: Callable[[], requests.Session] = requests.Session,
         adapter: Callable[[], HTTPAdapter] = _ADAPTER,
         monotonic: Callable[[], float] = time.monotonic,
+        told: Told = tell_nobody,
     ) -> None:
         self._base_url = check_base_url(base_url)
         self._clock = clock
@@ -66,6 +76,7 @@ class Client:
         self._session_factory = session_factory
         self._adapter = adapter
         self._monotonic = monotonic
+        self._told = told
         self._idle: deque[requests.Session] = deque()
         # It writes every URL at debug level, and a URL may hold an identity.
         logging.getLogger("urllib3.connectionpool").disabled = True
@@ -104,8 +115,7 @@ class Client:
             sent["data"] = dict(form)
         elif multipart is not None:
             sent["files"] = {name: _part(value) for name, value in multipart.items()}
-        with self._slot():
-            answer = self._exchange(method, self._base_url + path, sent)
+        answer = self._in_turn(method, self._base_url + path, sent)
         if answer.status == _TOO_MANY_REQUESTS:
             raise RateLimited(Code.REMOTE_RATE_LIMITED, retry_after_s=retry_after_s(answer.headers, self._clock.now()))
         if 300 <= answer.status < 400:  # noqa: PLR2004 - the redirects
@@ -116,6 +126,22 @@ class Client:
         """Close the connections that nobody is using."""
         while self._idle:
             self._idle.pop().close()
+
+    def _in_turn(self, method: str, url: str, sent: Mapping[str, Any]) -> Answer:
+        asked_at = time.monotonic()
+        with self._slot():
+            begun_at = time.monotonic()
+            code = Code.INTERNAL_ERROR.value
+            try:
+                answer = self._exchange(method, url, sent)
+                limited = answer.status == _TOO_MANY_REQUESTS
+                code = Code.REMOTE_RATE_LIMITED if limited else f"{answer.status // 100}xx"
+            except ConnectorError as error:
+                code = error.code
+                raise
+            finally:
+                self._told(code, begun_at - asked_at, time.monotonic() - begun_at)
+        return answer
 
     def _exchange(self, method: str, url: str, sent: Mapping[str, Any]) -> Answer:
         session = self._borrow()

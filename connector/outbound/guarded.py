@@ -23,7 +23,7 @@ from connector.codes import Code
 from connector.errors import Misconfigured, Refused
 from connector.hosts import HTTPS_PORT, AllowedHost, is_host_name
 from connector.outbound.answer import Answer, Limits
-from connector.outbound.client import Client
+from connector.outbound.client import Client, Told, tell_nobody
 from connector.outbound.pinned import PinnedAdapter
 
 SMALL: Final = Limits(connect_s=5.0, read_s=5.0, total_s=10.0, max_body_bytes=256 * 1024)
@@ -65,16 +65,24 @@ class Guarded:
     Args:
         allowed: the hosts that may be called.
         clock: for Retry-After given as a date.
+        told: of every call that was made.
         rehearsal: whether this machine may be called too: `http://` on a loopback host, and allowed names that lead
             here. For rehearsals alone: whatever else listens here becomes reachable.
     """
 
     def __init__(
-        self, allowed: Iterable[AllowedHost], *, clock: Clock, limits: Limits = SMALL, rehearsal: bool = False
+        self,
+        allowed: Iterable[AllowedHost],
+        *,
+        clock: Clock,
+        limits: Limits = SMALL,
+        rehearsal: bool = False,
+        told: Told = tell_nobody,
     ) -> None:
         self._allowed = tuple(allowed)
         self._clock = clock
         self._limits = limits
+        self._told = told
         self._rehearsal = rehearsal
         self._clients: OrderedDict[str, Client] = OrderedDict()
         self._lock = threading.Lock()
@@ -157,7 +165,7 @@ class Guarded:
                     loopback=self._rehearsal,
                     resolve_s=self._limits.connect_s,
                 )
-                client = Client(origin, clock=self._clock, limits=self._limits, adapter=adapter)
+                client = Client(origin, clock=self._clock, limits=self._limits, adapter=adapter, told=self._told)
             self._clients[origin] = client
             dropped = self._clients.popitem(last=False)[1] if len(self._clients) > _MAX_ORIGINS else None
         if dropped is not None:

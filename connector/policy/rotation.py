@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from connector.private import Secret
+
 #: Within this a secret counts as used.
 RECENT: Final = timedelta(days=30)
 #: Senders repeat a call for days, signed as it was the first time: so long an old secret may still be needed.
@@ -84,6 +86,15 @@ class Line:
 
 
 Pair = tuple[Held, Use | None]
+
+
+def group_end(secrets: Sequence[Secret]) -> datetime | None:
+    """Return when the last of secrets that may take each other's place ends; None if one has no end, or there is none.
+
+    Until then something is left that counts, if each begins in time.
+    """
+    ends = [one.not_after for one in secrets if one.not_after is not None]
+    return max(ends) if ends and len(ends) == len(secrets) else None
 
 
 def key_report(held: Sequence[Held], uses: Iterable[Use], publishing: Collection[str], now: datetime) -> list[Line]:

@@ -77,13 +77,13 @@ def _answer(
         requests.move_request(connection, row, RequestState.ANSWERED, now, reason="nothing_held", finished_at=now)
         comment = comments.nothing_held(len(finds), row.received_at, now)
         reports.owe(connection, [(row, SourceStatus.COMPLETED, comment)], now)
-        return _say(site, row, RequestState.ANSWERED)
+        return _say(site, row, RequestState.ANSWERED, now)
     requests.move_request(connection, row, RequestState.DELIVERING, now)
     if rules.filing is not None:
         hits = sum(one.content is not None for one in finds)
         comment = comments.found(made.profiles, hits, len(finds), row.received_at, redacted=redacted)
         reports.owe(connection, [(row, SourceStatus.COMPLETED, comment)], now)
-    return _say(site, row, RequestState.DELIVERING)
+    return _say(site, row, RequestState.DELIVERING, now)
 
 
 def _fail(site: Site, connection: Connection, row: AnyRow, reason: str, comment: str, now: datetime) -> Say:
@@ -93,5 +93,6 @@ def _fail(site: Site, connection: Connection, row: AnyRow, reason: str, comment:
     return lambda: site.log.error("access_failed", request_id=row.id, source=row.source, reason=reason)
 
 
-def _say(site: Site, row: AnyRow, state: RequestState) -> Say:
-    return lambda: site.log.info("access_answered", request_id=row.id, source=row.source, state=state)
+def _say(site: Site, row: AnyRow, state: RequestState, now: datetime) -> Say:
+    age_s = (now - row.received_at).total_seconds()
+    return lambda: site.log.info("access_answered", request_id=row.id, source=row.source, state=state, age_s=age_s)

@@ -62,7 +62,8 @@ def _map_together(site: Site, rows: Sequence[AnyRow]) -> int:
     done = together(site, "map", rows, lambda row: row.id, work, point="mapped")
     for row, (state, is_named) in done:
         if state is not None:
-            site.log.info("request_mapped", request_id=row.id, source=row.source, state=state)
+            age_s = (site.clock.now() - row.received_at).total_seconds()
+            site.log.info("request_mapped", request_id=row.id, source=row.source, state=state, age_s=age_s)
             holds.say(site, {row.id: state} if is_named else {})
     return len(done)
 

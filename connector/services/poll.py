@@ -96,7 +96,10 @@ def _take_status(
     else:
         ended = operation_end.submit_once_more(connection, account, members, now, reason="failed_at_lytics")
     settle(site, connection, {one.request_id for one in ended}, now)
-    site.log.info("operation_ended", account=account.name, operation_id=row.id, state=new, count=len(members))
+    age_s = (now - row.started_at).total_seconds()
+    site.log.info(
+        "operation_ended", account=account.name, operation_id=row.id, state=new, count=len(members), age_s=age_s
+    )
 
 
 def _say_if_late(site: Site, account: AccountWork, row: AnyRow, word: str, now: datetime) -> None:

@@ -158,6 +158,7 @@ def _take_answers(site: Site, source: SourceWork, answers: Sequence[tuple[AnyRow
                 request_id=row.request_id,
                 report_id=row.id,
                 status=row.status,
+                age_s=(now - row.created_at).total_seconds(),
             )
 
 

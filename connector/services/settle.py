@@ -44,7 +44,8 @@ def settle(site: Site, connection: Connection, request_ids: Collection[str], now
     for state, rows in ended.items():
         requests.finish(connection, rows, state, now)
         for row in rows:
-            site.log.info("request_finished", request_id=row.id, source=row.source, state=state)
+            age_s = (now - row.received_at).total_seconds()
+            site.log.info("request_finished", request_id=row.id, source=row.source, state=state, age_s=age_s)
     remember(site, connection, [row for rows in ended.values() for row in rows], now)
     reports.owe(connection, owed, now)
 

@@ -28,6 +28,7 @@ from connector.policy.watching import WatchRule
 from connector.ports import DeletionApi, Log, Profiles, Reporter, Schema, Source, Verifier
 from connector.private import Private
 from connector.profile import ProfileReader
+from connector.services.alarms import Alarms, Refusals, system_of
 from connector.services.extras import Extras
 from connector.services.key_uses import KeyUses
 from connector.services.proofs import Proofs
@@ -169,6 +170,8 @@ class Site:
     pauses: Pauses = field(default_factory=Pauses)
     breakers: Breakers = field(default_factory=Breakers)
     key_uses: KeyUses = field(default_factory=KeyUses)
+    refusals: Refusals = field(default_factory=Refusals)
+    alarms: Alarms = field(default_factory=Alarms)
     arrivals: GroupCommit[Any, Any] = field(default_factory=GroupCommit)
     reached: Callable[[str], None] = never
     proofs: Proofs = field(default_factory=Proofs)
@@ -200,15 +203,15 @@ class Site:
 
     def may_report(self, source: SourceWork) -> bool:
         """Say whether a source may be sent reports now."""
-        return self._is_free(_reports_of(source))
+        return self._is_free(system_of(source.name))
 
     def pause_reports(self, source: SourceWork, error: Halting) -> None:
         """Send a source no reports for a while."""
-        self._pause(_reports_of(source), error, self.report_retry)
+        self._pause(system_of(source.name), error, self.report_retry)
 
     def reports_to(self, source: SourceWork) -> Gate:
         """Return what every report to a source passes through."""
-        return partial(self._through, _reports_of(source), None, source.name)
+        return partial(self._through, system_of(source.name), None, source.name)
 
     def _is_free(self, key: str) -> bool:
         now = self.clock.now()
@@ -218,6 +221,8 @@ class Site:
         now = self.clock.now()
         until = next_try(0, error, now, self.rng, policy) or now + timedelta(seconds=policy.max_s)
         self.pauses.set(key, until)
+        if isinstance(error, Misconfigured):
+            self.refusals.note(self.database, key, error.code, now)
         return until
 
     @contextmanager
@@ -229,7 +234,10 @@ class Site:
             return
 
         def ended(outcome: object) -> None:
-            before, after = self.breakers.end(granted, outcome, self.clock.now())
+            now = self.clock.now()
+            before, after = self.breakers.end(granted, outcome, now)
+            if not isinstance(outcome, Exception):
+                self.refusals.answered(self.database, key, now)
             if after.openings > before.openings and isinstance(outcome, ConnectorError):
                 code, next_at, count = outcome.code, after.open_until, after.openings
                 self.log.warning(
@@ -242,7 +250,3 @@ class Site:
             yield ended
         finally:
             self.breakers.leave(granted)
-
-
-def _reports_of(source: SourceWork) -> str:
-    return f"report:{source.name}"

@@ -147,6 +147,7 @@ def _log_answer(site: Site, account: AccountWork, attempt: Attempt, answer: Subm
         refused=len(answer.refused),
         unconfirmed=len(answer.unconfirmed),
         correlation_id=answer.correlation_id,
+        age_s=(site.clock.now() - min(one.entered_at for one in attempt.members)).total_seconds(),
     )
     if answer.contradictory or answer.foreign:
         site.log.warning(

@@ -5,6 +5,7 @@ Truth is what is stored here: a step reads rows, acts, and writes rows back guar
 
 # Whoever walks over all tables, to copy or to compare them, finds these too.
 from connector.store import access_tables as access_tables
+from connector.store import alert_tables as alert_tables
 from connector.store import guard_tables as guard_tables
 from connector.store import ledger_tables as ledger_tables
 from connector.store import seal_tables as seal_tables

@@ -48,6 +48,17 @@ def count(connection: Connection, kek_id: str) -> int:
     return sum(connection.scalar(one) or 0 for one in counts)
 
 
+def count_others(connection: Connection, kek_id: str, most: int) -> int:
+    """Return how many data keys are wrapped with another key, of each kind at most so many."""
+    found = 0
+    for table, _ in HOLDERS:
+        # Not `!=`, which no index answers.
+        for side in (table.c.kek_id < kek_id, table.c.kek_id > kek_id):
+            each = select(table.c.kek_id).where(side).order_by(table.c.kek_id).limit(most).subquery()
+            found += connection.scalar(select(func.count()).select_from(each)) or 0
+    return found
+
+
 def rewrap(connection: Connection, ring: Keyring, limit: int) -> int:
     """Bring at most `limit` data keys under the first key of the ring; return how many there were to bring.
 

@@ -251,11 +251,9 @@ def of_operation(connection: Connection, operation_id: str, state: TargetState) 
 
 def of_submission(connection: Connection, submission_id: str, state: TargetState) -> Sequence[AnyRow]:
     """Return a submission's targets in `state`, with their values."""
-    rows = connection.execute(
-        select(targets.c.id, targets.c.request_id, targets.c.value, targets.c.tries, targets.c.due_at).where(
-            targets.c.submission_id == submission_id, targets.c.state == state
-        )
-    ).all()
+    read = [targets.c[name] for name in ("id", "request_id", "value", "tries", "due_at", "entered_at")]
+    asked = select(*read).where(targets.c.submission_id == submission_id, targets.c.state == state)
+    rows = connection.execute(asked).all()
     return vault.opened(connection, rows, targets.c.value)
 
 

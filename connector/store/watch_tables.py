@@ -13,6 +13,7 @@ from connector.store.tables import ID, NAME, metadata
 
 _HASH = String(64)
 _LOOKED_FOR = "state <> 'deleting'"
+_THERE_AGAIN = "state <> 'watching'"
 _PENDING = "state = 'pending'"
 
 # Who was deleted, by keyed hash alone.
@@ -63,6 +64,15 @@ watched = Table(
     Index("ix_watched_ends_at", "ends_at", "id"),
     Index("ix_watched_source", "source", "account", "id"),
     Index("ix_watched_kek_id", "kek_id", "id"),
+    # Few are, of many that are watched.
+    Index(
+        "ix_watched_there_again",
+        "source",
+        "state",
+        "id",
+        sqlite_where=text(_THERE_AGAIN),
+        postgresql_where=text(_THERE_AGAIN),
+    ),
 )
 
 # Each time that somebody was found again.

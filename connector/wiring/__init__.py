@@ -27,7 +27,8 @@ from connector.hosts import AllowedHost
 from connector.lease import Lease
 from connector.mapping.rules import RuleSet, compile_rules
 from connector.observe.log import configure
-from connector.outbound import Client
+from connector.observe.meters import CountedLog
+from connector.outbound import Client, Told, tell_nobody
 from connector.outbound.guarded import Guarded
 from connector.policy.retention import MONTH
 from connector.policy.retry import RetryPolicy
@@ -51,6 +52,8 @@ from connector.web import api, published, suppression, tokens
 from connector.web.api import ApiClient
 from connector.web.app import Flask, create_app
 from connector.wiring.accounts import account_work, approval_of, fuse_policy
+from connector.wiring.alarms import alarms_of
+from connector.wiring.meters import open_meters, told_by
 from connector.wiring.onetrust import Tenant
 from connector.wiring.platforms import backstop_of, read_back, reporter
 
@@ -95,16 +98,24 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
     lease = Lease()
     engine = config.engine
     log = configure(role, config.log.level, config.log.format)
-    http = guarded_client(config, clock)
+    meters = open_meters(config, role, log)
+    if meters is not None:
+        log = CountedLog(log, meters)
+    http = guarded_client(config, clock, told_by(meters, "sender"))
     documents = published_documents(http, log)
     database = open_database(config)
-    sources = {name: _source(config, name, clock, lease, documents) for name in config.sources}
+    sources = {
+        name: _source(config, name, clock, lease, documents, told_by(meters, "source", name)) for name in config.sources
+    }
     return Site(
         database=database,
         clock=clock,
         pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
         sources=sources,
-        accounts={name: account_work(name, one, clock, lease) for name, one in config.accounts.items()},
+        accounts={
+            name: account_work(name, one, clock, lease, told_by(meters, "lytics", name))
+            for name, one in config.accounts.items()
+        },
         log=log,
         rng=random.random,
         report_retry=_REPORT_RETRY,
@@ -113,6 +124,7 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         stop=lease.stop,
         lease=lease,
         reached=stopper(os.environ),
+        alarms=alarms_of(config, clock, meters),
         proofs=proofs_of(config),
         suppression=suppression_of(config),
         confirm=partial(_confirm, http),
@@ -148,12 +160,12 @@ def _waking(sources: Mapping[str, SourceWork]) -> Callable[[Connection, Collecti
     return wake
 
 
-def guarded_client(config: Config, clock: Clock) -> Guarded:
+def guarded_client(config: Config, clock: Clock, told: Told = tell_nobody) -> Guarded:
     """Return the client for addresses that a sender names: hosts of `[outbound]`, and of key addresses in checks."""
     named = (AllowedHost.parse(one) for one in config.outbound.allowed_hosts)
     addresses = (one for source in config.sources.values() for one in key_addresses(source.verify))
     implied = (host for one in addresses if (host := AllowedHost.of_url(one.url)) is not None)
-    return Guarded(dict.fromkeys((*named, *implied)), clock=clock, rehearsal=config.outbound.rehearsal)
+    return Guarded(dict.fromkeys((*named, *implied)), clock=clock, rehearsal=config.outbound.rehearsal, told=told)
 
 
 def published_documents(http: Guarded, log: Log) -> PublishedDocuments:
@@ -201,10 +213,10 @@ def reading_of(settings: SourceSettings) -> tuple[Source, RuleSet, Scope]:
     return PLATFORMS[settings.platform](described), rules, scope
 
 
-def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Documents) -> SourceWork:
+def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Documents, told: Told) -> SourceWork:
     settings = config.sources[name]
     dialect, rules, scope = reading_of(settings)
-    onetrust = Tenant.of(settings.report, clock, lease) if settings.report is not None else None
+    onetrust = Tenant.of(settings.report, clock, lease, told) if settings.report is not None else None
     content_types = settings.generic.content_types if settings.generic is not None else {"application/json"}
     return SourceWork(
         name=name,
@@ -214,7 +226,7 @@ def _source(config: Config, name: str, clock: Clock, lease: Lease, documents: Do
         url=settings.url,
         media_types=media_types(settings.verify) | content_types,
         dialect=dialect,
-        reporter=reporter(settings, onetrust, clock, lease, rehearsal=config.outbound.rehearsal),
+        reporter=reporter(settings, onetrust, clock, lease, rehearsal=config.outbound.rehearsal, told=told),
         rules=rules,
         scope=scope,
         regulation=settings.regulation,

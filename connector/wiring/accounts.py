@@ -13,7 +13,7 @@ from connector.lease import Lease
 from connector.lytics.account import Account, DeletionApiName, open_account
 from connector.lytics.identity_delete import BodyKeys
 from connector.lytics.lookup import LookUpCall
-from connector.outbound import Client
+from connector.outbound import Client, Told, tell_nobody
 from connector.policy.approval import Approval, ApprovalMode, Approvals
 from connector.policy.fuse import FusePolicy
 from connector.policy.polling import PollPolicy
@@ -56,10 +56,12 @@ def approvals_of(config: Config) -> dict[str, Approvals]:
     return by_account
 
 
-def account_work(name: str, settings: AccountSettings, clock: Clock, lease: Lease) -> AccountWork:
+def account_work(
+    name: str, settings: AccountSettings, clock: Clock, lease: Lease, told: Told = tell_nobody
+) -> AccountWork:
     """Build what the steps work with for one account."""
     pace = pace_of(settings.requests_per_second, settings.concurrency, lease)
-    http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+    http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot, told=told)
     account = lytics_account(name, settings, http)
     return AccountWork(
         name=name,

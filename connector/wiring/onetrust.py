@@ -11,7 +11,7 @@ from connector.clock import Clock
 from connector.config.onetrust import ReportSettings
 from connector.lease import Lease
 from connector.model import SourceStatus
-from connector.outbound import Client
+from connector.outbound import Client, Told, tell_nobody
 from connector.ports import Filing, FollowUp, Reporter
 from connector.services.extras import Evidence, Extras
 from connector.sources.onetrust.api import OneTrustApi
@@ -36,11 +36,11 @@ class Tenant:
     api: OneTrustApi
 
     @classmethod
-    def of(cls, settings: ReportSettings, clock: Clock, lease: Lease) -> Tenant:
+    def of(cls, settings: ReportSettings, clock: Clock, lease: Lease, told: Told = tell_nobody) -> Tenant:
         """Build the client of a tenant."""
         pace = pace_of(settings.requests_per_second, REPORT_CONCURRENCY, lease)
         base_url = base_url_of(settings.host, settings.base_url)
-        http = Client(base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+        http = Client(base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot, told=told)
         tokens = TokenSource(
             http,
             settings.client_id.reveal(),

@@ -10,7 +10,7 @@ from connector.config.generic import GenericSettings
 from connector.config.models import SourceSettings
 from connector.hosts import AllowedHost
 from connector.lease import Lease
-from connector.outbound import Client
+from connector.outbound import Client, Told, tell_nobody
 from connector.outbound.guarded import Guarded
 from connector.policy.polling import PollPolicy
 from connector.ports import Reporter
@@ -34,7 +34,13 @@ _ASK_AGAIN = PollPolicy(first_s=900.0, factor=2.0, max_s=21_600.0)
 
 
 def reporter(
-    settings: SourceSettings, onetrust: Tenant | None, clock: Clock, lease: Lease, *, rehearsal: bool
+    settings: SourceSettings,
+    onetrust: Tenant | None,
+    clock: Clock,
+    lease: Lease,
+    *,
+    rehearsal: bool,
+    told: Told = tell_nobody,
 ) -> Reporter:
     """Build what tells a source what became of its requests."""
     if onetrust is not None:
@@ -42,22 +48,28 @@ def reporter(
     generic = settings.generic
     if generic is None or generic.report is None:
         return NoReporter()
-    return _generic_reporter(generic, generic.report, clock, lease, rehearsal=rehearsal)
+    return _generic_reporter(generic, generic.report, clock, lease, rehearsal=rehearsal, told=told)
 
 
 def _generic_reporter(
-    generic: GenericSettings, settings: DescribedReportSettings, clock: Clock, lease: Lease, *, rehearsal: bool
+    generic: GenericSettings,
+    settings: DescribedReportSettings,
+    clock: Clock,
+    lease: Lease,
+    *,
+    rehearsal: bool,
+    told: Told,
 ) -> Reporter:
     pace = pace_of(settings.requests_per_second, REPORT_CONCURRENCY, lease)
     names = generic.description().names
     to: Addressee
     if settings.base_url is not None:
-        http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot)
+        http = Client(settings.base_url, clock=clock, limits=limits_of(settings.timeout_s), slot=pace.slot, told=told)
         to = ToConfigured(http, settings.segments(names))
     else:
         # A client of its own: a credential among the headers goes to no host but this platform's.
         allowed = tuple(AllowedHost.parse(one) for one in settings.hosts)
-        to = ToCallback(Guarded(allowed, clock=clock, rehearsal=rehearsal), pace.slot)
+        to = ToCallback(Guarded(allowed, clock=clock, rehearsal=rehearsal, told=told), pace.slot)
     return GenericReporter(
         to,
         settings.method,

@@ -126,7 +126,7 @@ def load_shipped(overrides: Sequence[str]) -> Config:
 
 
 @contextmanager
-def journey(store_url: str, *settings: str, finish_after_s: float = 0.0) -> Iterator[Journey]:
+def journey(store_url: str, *settings: str, finish_after_s: float = 0.0, role: str = "cli") -> Iterator[Journey]:
     """Start the fakes and the receiver, and give the journey."""
     clock = FixedClock(START)
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def journey(store_url: str, *settings: str, finish_after_s: float = 0.0) -> Iter
             )
         )
         stack.enter_context(logging_as_it_was())
-        site = build_site(config, "cli", clock)
+        site = build_site(config, role, clock)
         stack.callback(site.database.close)
         bring_up_to_date(site.database)
         receiver = stack.enter_context(LoopbackServer(web_app(config, site)))

@@ -40,11 +40,12 @@ MIDDLES = {
     "0011": "CREATE TABLE receipts",
     "0012": "CREATE INDEX ix_requests_readable",
     "0013": "CREATE TABLE watched",
+    "0014": "CREATE TABLE alerts",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {
     *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit", "data_keys"),
-    *("suppressions", "watched", "returns", "follow_ons"),
+    *("suppressions", "watched", "returns", "follow_ons", "refusals", "alerts", "alert_messages", "own_keys"),
     *("access_fetches", "access_results", "tangle_releases", "ledger", "ledger_head", "checkpoints", "receipts"),
 }
 # Where there are rows, they are sealed.

@@ -97,7 +97,8 @@ def _kind(whole: Json, prop: Json) -> str:
     if "properties" in shape:
         return "table, see below"
     if shape["type"] == "array":
-        of = "tables" if {"oneOf", "$ref"} & set(shape["items"]) else _kind(whole, shape["items"])
+        is_table = "oneOf" in shape["items"] or "properties" in _resolved(whole, shape["items"])
+        of = "tables" if is_table else _kind(whole, shape["items"])
         return f"list of {of.replace('reference', 'references')}{_bounds(shape)}"
     if shape["type"] == "string":
         return "reference" if "env|file" in shape.get("pattern", "") else "text"

@@ -34,11 +34,12 @@ FACTS = frozenset(
         "lease",
         "stops",
         "pointer",
+        "alerting",
     }
 )
 RULES = frozenset({"verify", "mapping", "policy", "crypto", "dialect", "proof"})
 PURE = FACTS | RULES
-EDGES = frozenset({"config", "outbound", "published", "sources", "lytics", "store", "observe"})
+EDGES = frozenset({"config", "outbound", "published", "sources", "lytics", "channels", "store", "observe"})
 DRIVERS = frozenset({"services", "web", "engine"})
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -53,6 +54,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store": PURE,
     "observe": PURE,
     "lytics": PURE | {"outbound"},
+    "channels": PURE | {"outbound"},
     "sources": PURE | {"outbound"},
     # Layer 3: the steps of a request's life; they see the outside through `ports`, and the store as it is.
     "services": PURE | {"store"},
@@ -75,6 +77,8 @@ KEPT_IN: dict[str, frozenset[str]] = {
     **dict.fromkeys(("flask", "werkzeug"), frozenset({"web", "sandbox", "wsgi"})),
     **dict.fromkeys(("requests", "urllib3"), frozenset({"outbound", "sandbox"})),
     "requests_hardened": frozenset({"outbound"}),
+    "prometheus_client": frozenset({"observe"}),
+    "smtplib": frozenset({"channels"}),
     **dict.fromkeys(("apscheduler", "procrastinate"), frozenset({"engine"})),
     **dict.fromkeys(("sqlalchemy", "alembic", "psycopg", "pysqlite3", "sqlite3"), frozenset({"store"})),
 }

@@ -15,8 +15,11 @@ from connector.policy.tangle import TangleRule
 from connector.policy.watching import Reaction, WatchRule
 from connector.private import Private
 from connector.services import fuses, holds, tangles
+from connector.services.alarms import Alarms
+from connector.services.alerts import alert
 from connector.services.backstop import backstop
 from connector.services.export import export
+from connector.services.own_keys import note_own_keys
 from connector.services.proofs import Proofs
 from connector.store import tables as t
 from connector.store.audit import Decision
@@ -24,7 +27,7 @@ from connector.store.fuses import Scope
 from tests.support.listings import Lister, Roll, asking, looking
 from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
-from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
+from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling, StandInReader
 
 TABLES = tuple(t.metadata.sorted_tables)
 
@@ -47,6 +50,7 @@ def rich_bench(folder: Path) -> Bench:
     bench.look_through(None)
     bench.deliver("waits-1", event="e-waits-1")
     bench.deliver("waits-2", ("email", "wäits 2@example.com"), ("loyalty id", "Ł-2"))
+    _told(bench)
     bench.database.close()
     return bench
 
@@ -74,14 +78,25 @@ def _came_back(bench: Bench) -> None:
     """Let somebody be there again after their deletion, and somebody else be deleted again."""
     was = bench.source
     for reaction, name in ((Reaction.ALARM, "back-said"), (Reaction.DELETE, "back-deleted")):
-        rule = WatchRule(reaction, looks=(timedelta(seconds=1), timedelta(days=900)))
+        rule = WatchRule(reaction, looks=(timedelta(hours=1), timedelta(days=900)))
         bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
         bench.knows(f"{name}@example.com")
         bench.deliver(name)
         bench.run_to_end(8)
+        # Longer than their deletion takes, so that they were not looked for before they came back.
         bench.knows(f"{name}@example.com")
-        bench.pass_time(seconds=61)
+        bench.pass_time(hours=1)
     bench.site = replace(bench.site, sources={"onetrust": was})
+
+
+def _told(bench: Bench) -> None:
+    """Let operators have been told what is wrong, and a channel not have taken it; and a credential be refused."""
+    deaf = StandInChannel("deaf", answers=[Temporary(Code.REMOTE_FAULT)])
+    bench.site = replace(bench.site, alarms=Alarms(channels=(deaf,)))
+    bench.site.refusals.note(bench.database, "main", Code.TOKEN_REFUSED, bench.clock.now())
+    alert(bench.site)
+    note_own_keys(bench.site)
+    bench.site = replace(bench.site, alarms=Alarms())
 
 
 def _guarded(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.alerting import Alert, Kind, Phase
 from connector.clock import FixedClock
 from connector.codes import Code
 from connector.errors import ConnectorError, NotFound, Refused
@@ -267,3 +268,26 @@ class StandInReader:
             raise self.answers.pop(0)
         known = self.people.get((field, value.reveal()))
         return None if known is None else Profile(Private(json.dumps({"entity": known})), self.redacts)
+
+
+@dataclass
+class StandInChannel:
+    """Takes messages, unless it is told to answer otherwise first."""
+
+    name: str = "ops"
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    sent: list[Alert] = field(default_factory=list)
+    answers: list[BaseException] = field(default_factory=list)
+    after: BaseException | None = None
+
+    def send(self, alert: Alert) -> None:
+        if self.answers:
+            raise self.answers.pop(0)
+        self.sent.append(alert)
+        if self.after is not None:
+            after, self.after = self.after, None
+            raise after
+
+    @property
+    def said(self) -> list[tuple[Kind, Phase, int]]:
+        return [(one.kind, one.phase, one.count) for one in self.sent]

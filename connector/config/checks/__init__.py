@@ -152,3 +152,13 @@ def live_secrets(checks: Sequence[Check]) -> Iterator[Secret]:
 def token_clients(checks: Sequence[Check]) -> tuple[TokenClient, ...]:
     """Return who may fetch tokens from us that pass these checks."""
     return tuple(client for one in checks if isinstance(one, CheckSection) for client in one.token_clients)
+
+
+def leaves(checks: Sequence[Check], place: str = "") -> Iterator[tuple[str, CheckSection]]:
+    """Give every check that is no group of others, with its place: `1`, or `2.1` for the first within the second."""
+    for number, check in enumerate(checks, 1):
+        here = f"{place}.{number}".lstrip(".")
+        if isinstance(check, AllOfCheck):
+            yield from leaves(check.checks, here)
+        elif isinstance(check, CheckSection):
+            yield here, check

@@ -21,22 +21,25 @@ from connector.policy.tangle import TangleRule
 from connector.policy.watching import Reaction, WatchRule
 from connector.private import Private
 from connector.services import holds
+from connector.services.alarms import Alarms
+from connector.services.alerts import alert
 from connector.services.proofs import Proofs
 from connector.services.site import Budgets
 from connector.services.submit import submit
 from connector.services.watch_rules import Suppression
-from connector.store import browse, checkup, fuses, ledger, overview, vault, watched
+from connector.store import browse, checkup, fuses, ledger, overview, pulse, upkeep, vault, watched
 from connector.store.access_tables import access_fetches
 from connector.store.audit import Decision
 from connector.store.browse import Wanted
 from connector.store.database import Database
+from connector.store.own_keys import Purpose
 from connector.store.tables import targets
 from connector.store.watch_tables import suppressions
 from connector.store.watch_tables import watched as watches_table
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
-from tests.support.stand_ins import StandInCommenter, StandInReader
+from tests.support.stand_ins import StandInChannel, StandInCommenter, StandInReader
 
 FEW, MANY = 100, 10_000
 BUDGET = 20
@@ -207,6 +210,12 @@ def crowded(bench: Bench) -> None:
     submit(bench.site)
 
 
+def listening(bench: Bench) -> None:
+    """Let operators be told, who were told already what there is to tell."""
+    bench.site = replace(bench.site, alarms=Alarms(channels=(StandInChannel(),)))
+    alert(bench.site)
+
+
 def logged(bench: Bench) -> None:
     """Let the log hold everything but the latest, and let there be a receipt of every request, some of them owed."""
     bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY))
@@ -325,6 +334,20 @@ def watched_over(bench: Bench, *, due: bool = True, back: bool = False) -> None:
         connection.execute(watches_table.insert(), watches)
 
 
+def all_there_again(bench: Bench) -> None:
+    watched_over(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE watched SET state = 'returned'")
+
+
+def nothing_logged(bench: Bench) -> None:
+    """Let every move be missing in the log, and every receipt be owed."""
+    logged(bench)
+    with bench.database.write() as connection:
+        connection.exec_driver_sql("UPDATE history SET log_index = NULL")
+        connection.exec_driver_sql("UPDATE receipts SET issued_at = NULL, log_index = NULL")
+
+
 def not_due(bench: Bench) -> None:
     watched_over(bench, due=False)
 
@@ -414,6 +437,7 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "forget entries": (backlog.DONE, "forget", entries_over),
     "forget what was deleted again": (backlog.DONE, "forget", deleted_again),
     "forget what is being deleted again": (backlog.DONE, "forget", not_yet_deleted_again),
+    "alert": (backlog.DONE, "alert", listening),
 }
 
 
@@ -505,6 +529,42 @@ def test_a_look_at_deadlines_walks_over_nothing_that_is_finished(tmp_path: Path)
     # The latest bulk calls alone are read.
     assert cost.work < MANY
     assert cost.rows < 100
+
+
+@pytest.mark.parametrize("stage", [backlog.RECEIVED, backlog.QUEUED, backlog.SUBMITTED, backlog.UNREPORTED])
+def test_a_look_at_everything_reads_so_many_rows_and_no_more(
+    tmp_path: Path, stage: backlog.Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "MOST", 50)
+    costs = []
+    for number in (FEW, MANY):
+        bench = piled(f"sqlite:///{tmp_path / str(number)}.db", stage, number)
+        with closing(bench.database), costing(bench.database) as cost, bench.database.read() as connection:
+            pulse.take(connection, bench.clock.now(), ["main"], ["onetrust"], timedelta(days=7))
+        costs.append(cost)
+    few, many = costs
+    assert many.rows == few.rows
+    assert many.work <= 1.6 * few.work + 5_000
+
+
+@pytest.mark.parametrize("change", [watched_over, all_there_again, logged, nothing_logged, asked_for_access])
+def test_a_look_at_what_goes_on_beside_reads_so_many_rows_and_no_more(
+    tmp_path: Path, change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "MOST", 50)
+    stage = backlog.QUEUED if change is asked_for_access else backlog.DONE
+    costs = []
+    for number in (FEW, MANY):
+        bench = piled(f"sqlite:///{tmp_path / str(number)}.db", stage, number)
+        with closing(bench.database):
+            change(bench)
+            with costing(bench.database) as cost, bench.database.read() as connection:
+                now = bench.clock.now()
+                upkeep.take(connection, now, ["main"], {Purpose.SEALING: "f" * 16, Purpose.SIGNING: "k"})
+        costs.append(cost)
+    few, many = costs
+    assert many.rows == few.rows
+    assert many.work <= 1.6 * few.work + 1_000
 
 
 def test_the_measure_sees_a_walk(tmp_path: Path) -> None:

@@ -31,8 +31,10 @@ from connector.policy.watching import Reaction, WatchRule
 from connector.private import Private, Secret
 from connector.services import approvals, fuses, holds, suppression, tangles
 from connector.services import receipts as services_receipts
+from connector.services.alarms import Alarms
 from connector.services.export import export
 from connector.services.extras import AccessRules, Extras
+from connector.services.own_keys import in_use, note_own_keys
 from connector.services.proofs import Proofs
 from connector.services.reconcile import mark_orphans
 from connector.services.site import Budgets
@@ -45,10 +47,12 @@ from connector.store import (
     checkup,
     ledger,
     overview,
+    pulse,
     receipts,
     returns,
     suppressions,
     targets,
+    upkeep,
     vault,
     watched,
 )
@@ -68,20 +72,23 @@ from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import RULES, START, Bench
-from tests.support.stand_ins import Killed, StandInCommenter, StandInFiling, StandInReader
+from tests.support.stand_ins import Killed, StandInChannel, StandInCommenter, StandInFiling, StandInReader
 
 NAMES = frozenset(t.metadata.tables)
 HISTORY = 6000
 WAITING = 1500
 # One row for each secret in use, one for each source and account, and a month of hours for each of these.
-ALWAYS_SMALL = frozenset({"key_uses", "rolls", "fuses", "fuse_counts", "ledger_head"})
+# And one for each trouble that operators are told of, and each system that refuses us.
+ALWAYS_SMALL = frozenset(
+    {"key_uses", "rolls", "fuses", "fuse_counts", "ledger_head", "refusals", "alerts", "alert_messages", "own_keys"}
+)
 
 # Who asks besides the steps.
 BESIDE = frozenset(
     {
         *("intake", "mark_orphans", "show", "status", "status --list", "hold", "resume", "audit", "doctor", "preview"),
         *("suppression", "suppression export", "suppression list"),
-        *("release", "access", "dashboard", "receipt"),
+        *("release", "access", "dashboard", "receipt", "metrics"),
     }
 )
 
@@ -319,6 +326,7 @@ class Life:
 
     def is_looked_at(self) -> None:
         now = self.bench.clock.now()
+        self.asks("own keys", lambda: note_own_keys(self.bench.site))
         with self.bench.database.read() as connection:
             for name in ("s1", "subtask", "0000abcd", "nobody"):
                 self.asks("show", lambda name=name: overview.find(connection, name))
@@ -326,6 +334,9 @@ class Life:
             self.asks("show", lambda: overview.dossier(connection, row))
             self.asks("status", lambda: overview.overview(connection, now, {"main": timedelta(days=14)}))
             self.asks("status", lambda: guarded.blown(connection))
+            week, names = timedelta(days=7), (["main"], ["onetrust"])
+            self.asks("metrics", lambda: pulse.take(connection, now, *names, week))
+            self.asks("metrics", lambda: upkeep.take(connection, now, ["main"], in_use(self.bench.site)))
             self.asks("preview", lambda: approvals.preview(connection, self.bench.site.accounts["main"], 3))
             self.asks("audit", lambda: audit.latest(connection, 50))
             self.asks("hold", lambda: listing_of_holds.listed(connection, "", 50))
@@ -344,6 +355,8 @@ class Life:
 
 def live(bench: Bench, noted: Noted) -> None:
     life = Life(bench, noted)
+    listening = StandInChannel(answers=[Temporary(Code.REMOTE_FAULT)])
+    bench.site = replace(bench.site, alarms=Alarms(channels=(listening,)))
     life.comes_in()
     life.is_carried_out()
     life.dies_and_goes_on()
