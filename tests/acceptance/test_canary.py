@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 from sqlalchemy import update
@@ -19,11 +20,12 @@ from connector.codes import Code
 from connector.errors import Temporary
 from connector.sandbox.onetrust_credentials import Basic, Bearer, Credential, OAuth2, StaticHeader
 from connector.store.tables import history
-from tests.acceptance.canary import SEARCH, Watched, watched
+from tests.acceptance.canary import PERSON, SEARCH, Watched, watched
 from tests.acceptance.canary_features import EMAIL, FEATURES, back_again, deleted_and_shredded, handed_over
 from tests.acceptance.described import described
 from tests.acceptance.test_generic import life_of_another
 from tests.support.canary import value_of
+from tests.support.postgres import plain
 from tests.support.stores import all_bytes
 
 Capture = pytest.CaptureFixture[str]
@@ -44,6 +46,19 @@ def test_nor_does_it_on_postgresql(
     with watched(ready_postgres_url, tmp_path, capfd, *FEATURES[feature]) as watch:
         feature(watch)
         watch.require_nothing_seen()
+        if feature is deleted_and_shredded:
+            assert PERSON.find(data_files(ready_postgres_url)) == []
+
+
+def data_files(url: str) -> bytes:
+    """Return what the server has written of a database; nothing if it is on another machine."""
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        asked = "SELECT current_setting('data_directory'), oid FROM pg_database WHERE datname = current_database()"
+        found = connection.execute(asked).fetchone()
+    assert found is not None
+    folder = Path(found[0], "base", str(found[1]))
+    return b"".join(one.read_bytes() for one in folder.iterdir() if one.is_file()) if folder.is_dir() else b""
 
 
 # -- ways to prove who calls ------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from urllib.parse import quote
 _LEAST: Final = 8
 _WORD: Final = re.compile(rf"[^\W_]{{{_LEAST},}}")
 _AT_HOME: Final = 9
-_DIGESTS: Final = ("md5", "sha1", "sha256", "sha512")
+_DIGESTS: Final = ("md5", "sha1", "sha256")
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,15 @@ def _digests(value: str) -> Iterator[tuple[str, bytes]]:
     """Give the hashes of a value that need no key: whoever guesses the value can compute them."""
     for text in {value, value.lower(), value.strip("+")}:
         for name in _DIGESTS:
-            digest = hashlib.new(name, text.encode(), usedforsecurity=False).digest()
-            yield f"as {name} without a key", digest
-            yield f"as {name} without a key", digest.hex().encode()
-            yield f"as {name} without a key", base64.b64encode(digest).rstrip(b"=")
-            yield f"as {name} without a key", base64.urlsafe_b64encode(digest).rstrip(b"=")
+            yield (
+                f"as {name} without a key",
+                hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest().encode(),
+            )
+        # Of the one that people take today, also the other ways of writing it.
+        raw = hashlib.sha256(text.encode()).digest()
+        yield "as sha256 without a key", raw
+        yield "as sha256 without a key", base64.b64encode(raw).rstrip(b"=")
+        yield "as sha256 without a key", base64.urlsafe_b64encode(raw).rstrip(b"=")
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ WAYS: dict[str, Callable[[str], bytes]] = {
     "SHA-256": lambda text: hashlib.sha256(text.encode()).hexdigest().encode(),
     "SHA-256 of what was normalised": lambda text: hashlib.sha256(text.lower().encode()).digest(),
     "MD5": lambda text: hashlib.md5(text.lower().encode(), usedforsecurity=False).hexdigest().encode(),
-    "SHA-1 in base64": lambda text: base64.b64encode(hashlib.sha1(text.encode(), usedforsecurity=False).digest()),
+    "SHA-1": lambda text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode(),
+    "SHA-256 in base64": lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()),
 }
 
 
