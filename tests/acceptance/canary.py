@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import make_url
 from werkzeug import Response
 from werkzeug.wrappers import Request
 
@@ -157,7 +158,8 @@ class Watched:
     def require_nothing_seen(self) -> None:
         """Fail if a marked value is seen anywhere, or if none was in play."""
         assert any(PERSON.find(one) for one in self.said), "no marked person was in play"
-        assert self.findings() == []
+        found = self.findings()
+        assert not found, "\n".join(found)
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,16 @@ def settings_for(folder: Path) -> list[str]:
     ]
 
 
+def _with_password(folder: Path, store_url: str) -> list[str]:
+    """Return the setting that gives the store's URL a marked password, where the server asks for none."""
+    url = make_url(store_url)
+    if not store_url.startswith("postgresql") or url.password is not None:
+        return []
+    marked = url.set(password=value_of("store password"))
+    (folder / "store-url").write_text(marked.render_as_string(hide_password=False), encoding="utf-8")
+    return [f'store.url="file:{folder}/store-url"']
+
+
 @contextmanager
 def watched(
     store_url: str, folder: Path, capfd: pytest.CaptureFixture[str], *settings: str, quotes: bool = True, **given: Any
@@ -218,7 +230,7 @@ def watched(
         quotes: whether both vendors repeat the marked person in whatever error they answer.
     """
     secret_files(folder)
-    chosen = [*settings_for(folder), *settings]
+    chosen = [*settings_for(folder), *settings, *_with_password(folder, store_url)]
     kept: list[tuple[str, bytes]] = []
     said: list[bytes] = []
     with pytest.MonkeyPatch.context() as patch:

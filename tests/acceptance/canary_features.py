@@ -227,6 +227,8 @@ def given_receipts(watch: Watched) -> None:
         watch.run("receipt", "export", asked.subtask_id, *form, "--output", str(file))
         watch.saw(f"a {name}", file.read_bytes())
     watch.run("receipt", "show", asked.subtask_id)
+    for path in ("/.well-known/jwks.json", "/health/live", "/health/ready"):
+        assert requests.get(watch.url + path, timeout=20).status_code == 200
     watch.run("audit", "verify")
     watch.run("audit", "checkpoint")
     watch.run("audit", "proof", "--entry", "0")

@@ -69,6 +69,7 @@ SECRETS: Final = (
     Marker("share key", "geteiltesWortFischotter0123456789abc"),
     Marker("api token", "apiTokenSteinkauz0123456789abcdef"),
     Marker("dashboard password", "torhueterpasswort schwarzstorch"),
+    Marker("store password", "speicherkennwortKormoran0123"),
     Marker("token signing secret", "tokenUnterschriftWiesel0123456789abcdef"),
 )
 MARKERS: Final = (*PEOPLE, *SECRETS)
