@@ -90,12 +90,13 @@ def checks(watch_folder: Path) -> Mapping[str, str]:
 
 def credential(kind: str, url: str) -> Credential:
     secret = value_of("webhook secret")
-    return {
+    made: Mapping[str, Credential] = {
         "header": StaticHeader(secret, "X-Connector-Secret"),
         "bearer": Bearer(secret),
         "basic": Basic("onetrust", secret),
         "issued-token": OAuth2(f"{url}/oauth/token", "onetrust-workflow", secret),
-    }[kind]
+    }
+    return made[kind]
 
 
 @pytest.mark.parametrize("kind", ["header", "bearer", "basic", "issued-token"])
@@ -144,7 +145,8 @@ def marked(body: bytes) -> bytes:
         ("MagicLink", "magic link"),
         ("FirstName", "first name"),
     ):
-        text = re.sub(rf'("{member}": )"[^"]*"', lambda found, to=name: found[1] + json.dumps(value_of(to)), text)
+        written = f'"{member}": {json.dumps(value_of(name), ensure_ascii=False)}'
+        text = re.sub(rf'"{member}": "[^"]*"', written, text)
     return text.encode()
 
 

@@ -162,7 +162,7 @@ def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Co
             yield from commands(one, words)
 
 
-EVERY = dict(commands(cli))  # type: ignore[arg-type]
+EVERY = dict(commands(cli))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from connector.sandbox.onetrust_outbound import Workflow
 from connector.services.users import Role, UserFile
 from connector.store import schema
 from connector.store.database import Database
-from tests.acceptance.canary import IDENTIFIERS, NAMES, SEARCH, secret_files, settings_for
+from tests.acceptance.canary import IDENTIFIERS, SEARCH, secret_files, settings_for
 from tests.acceptance.canary_features import EMAIL
 from tests.acceptance.journey import LABELS
 from tests.support.canary import value_of
@@ -48,7 +48,7 @@ def test_receiver_worker_and_dashboard_write_nothing_of_anybody(store_url: str, 
         url = f"http://127.0.0.1:{port}"
         onetrust.outbound.workflow = Workflow(f"{url}/webhooks/onetrust", credentials=(SIGNATURE,), labels=LABELS)
         lytics.seed("user", "email", EMAIL.lower(), loyalty_id=value_of("loyalty id"))
-        asked = onetrust.add_request(EMAIL, identifiers=IDENTIFIERS, **NAMES)
+        asked = onetrust.add_request(EMAIL, identifiers=IDENTIFIERS, first_name=value_of("first name"))
         # Something fails on the way, so that there is something to write.
         lytics.faults.turn_on("server_error", operation="delete_status", times=1)
         onetrust.faults.turn_on("server_error", operation="subtask_get", times=1)

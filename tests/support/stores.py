@@ -39,6 +39,6 @@ def all_bytes(store: Database) -> bytes:
     with psycopg.connect(url) as connection:
         names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (name,) in names:
-            with connection.cursor().copy(f'COPY "{name}" TO STDOUT') as copied:  # type: ignore[arg-type]
+            with connection.cursor().copy(f'COPY "{name}" TO STDOUT') as copied:
                 found += [bytes(one) for one in copied]
     return b"".join(found)
