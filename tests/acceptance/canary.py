@@ -105,7 +105,7 @@ class Watched:
 
     def run(self, *arguments: str, status: int | None = 0, more: Sequence[str] = ()) -> str:
         """Give a command, keep what it says, and return its standard output."""
-        self._take_streams()
+        self.take_streams()
         with pytest.MonkeyPatch.context() as patch, logging_as_it_was():
             patch.setenv("CONNECTOR_CONFIG", str(ROOT / "config/connector.toml"))
             patch.setenv("CONNECTOR_SET", json.dumps([*self.settings, *more]))
@@ -128,7 +128,7 @@ class Watched:
         """The receiver's address."""
         workflow = self.life.onetrust.outbound.workflow
         assert workflow is not None
-        return workflow.url.removesuffix("/webhooks/onetrust")
+        return workflow.url.partition("/webhooks/onetrust")[0]
 
     def post(self, body: bytes, **headers: str) -> int:
         """Send a signed body to the receiver; headers are laid over those of the signature. Return the status."""
@@ -138,13 +138,14 @@ class Watched:
             given |= {"Content-Type": "application/json", **headers}
             return session.post(f"{self.url}/webhooks/onetrust", body, headers=given, timeout=20).status_code
 
-    def _take_streams(self) -> None:
+    def take_streams(self) -> None:
+        """Keep what was written to the standard streams by now."""
         out, err = self.capfd.readouterr()
         self.saw("standard output of the processes", out)
         self.saw("the log", err)
 
     def _everything(self) -> Iterable[tuple[str, bytes]]:
-        self._take_streams()
+        self.take_streams()
         yield from self.seen
         for fake in (self.life.lytics, self.life.onetrust):
             for method, url in fake.access_log:

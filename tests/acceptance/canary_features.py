@@ -5,13 +5,17 @@ Every function brings its site to where something can be seen, and says if it di
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 import requests
 
+from connector.engine.embedded import EmbeddedEngine
+from connector.engine.schedule import STEPS
 from connector.private import Private
 from connector.sandbox.defaults import SUBTASK_NAME
 from connector.services import backstop, shred
@@ -352,6 +356,44 @@ def told_nonsense(watch: Watched) -> None:
     watch.life.run_for(3)
 
 
+def hit_by_defects(watch: Watched) -> None:
+    """The product itself fails, with the marked person in the text of what is raised."""
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise ValueError(" ".join(one.value for one in MARKERS))
+
+    def failing(name: str, act: Callable[[], Any]) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(name, fails)
+            return act()
+
+    watch.knows()
+    asked = watch.ask()
+    fired = failing("connector.services.intake.due_date", lambda: watch.life.fire(asked))
+    assert [one.status for one in fired] == [500]
+    watch.life.accept(asked)
+    engine = EmbeddedEngine(watch.life.site, 1.0)
+    # In the order of a life: what failed is done again by the next round, which then comes as far as the next place.
+    for name in (
+        "connector.services.listed.doubt",
+        "connector.services.map.apply_rules",
+        "connector.lytics.lookup._found",
+        "connector.lytics.identity_delete.object_of",
+        "connector.services.settle.outcome_of",
+        "connector.services.receipts.statement",
+    ):
+        for step in STEPS:
+            failing(name, functools.partial(engine._guarded, step))
+        watch.life.clock.advance(seconds=700)
+    watch.take_streams()
+    written = b"".join(content for _, content in watch.seen).decode()
+    assert written.count('"error_class": "ValueError"') + written.count("internal_error") > 4
+    for command in ("status", "doctor", "hold list", "show x"):
+        failing("connector.store.schema.require_current", functools.partial(watch.run, *command.split(), status=None))
+    failing("connector.store.overview.find", lambda: watch.run("show", asked.subtask_id, status=2))
+    watch.told(asked, seconds=400)
+
+
 FEATURES: Mapping[Callable[[Watched], None], tuple[str, ...]] = {
     deleted_and_shredded: EVIDENCE,
     # What OneTrust lists itself, and no rule names, is counted and not looked at.
@@ -379,5 +421,6 @@ FEATURES: Mapping[Callable[[Watched], None], tuple[str, ...]] = {
     sealed_anew: (),
     looked_at_in_the_dashboard: (),
     told_of_a_consent: (),
+    hit_by_defects: (),
     told_nonsense: ("sources.onetrust.read_back.enabled=false",),
 }

@@ -120,6 +120,22 @@ def test_nor_is_the_secret_seen_of_whoever_calls(kind: str, tmp_path: Path, capf
         watch.require_nothing_seen()
 
 
+def test_nor_is_a_secret_seen_that_stands_in_the_address_of_a_call(tmp_path: Path, capfd: Capture) -> None:
+    settings = (
+        f'sources.onetrust.verify=[{{check="query", name="token", secrets=["file:{tmp_path}/webhook"]}}]',
+        'sources.onetrust.url="https://connector.example.com/webhooks/onetrust"',
+    )
+    with watched(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, capfd, *settings) as watch:
+        workflow = watch.life.onetrust.outbound.workflow
+        assert workflow is not None
+        workflow.credentials = ()
+        workflow.url += f"?token={value_of('webhook secret')}"
+        watch.deletes()
+        workflow.url = f"{watch.url}/webhooks/onetrust?token=x{value_of('webhook secret')}"
+        assert {one.status for one in watch.life.fire(watch.ask(value_of("second email")))} == {401}
+        watch.require_nothing_seen()
+
+
 def forget_the_tokens(watch: Watched) -> None:
     """What is answered to a client that asks for a token is the token, and that is its own."""
     watch.seen[:] = [one for one in watch.seen if b'"access_token"' not in one[1]]

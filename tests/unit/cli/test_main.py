@@ -93,7 +93,7 @@ class TestADefect:
     @pytest.fixture(autouse=True)
     def _defect(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken() -> None:
-            {}[self.CANARY]
+            int(self.CANARY)
 
         monkeypatch.setitem(cli.commands, "broken", click.Command("broken", callback=broken))
         monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
@@ -102,12 +102,12 @@ class TestADefect:
         done = run("broken")
         assert (done.status, done.out) == (2, "")
         assert "in broken" in done.err
-        assert done.err.splitlines()[-1] == "internal_error: The connector has a defect: KeyError"
+        assert done.err.splitlines()[-1] == "internal_error: The connector has a defect: ValueError"
         assert self.CANARY not in done.err
 
     def test_where_there_is_a_log_it_is_told_there(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "excepthook", lambda *_: None)
-        with pytest.raises(KeyError, match="canary"):
+        with pytest.raises(ValueError, match="canary"):
             run("broken")
 
 
