@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import click
 
 from connector import __version__
+from connector.catalogue import CATALOGUE
 from connector.cli.context import Context
+from connector.codes import Code
 from connector.errors import ConnectorError
 
 DEFAULT_CONFIG = "config/connector.toml"
@@ -71,7 +74,7 @@ _add_commands()
 
 
 def main() -> None:
-    """Run the command line; an error of the product is one clear line and exit status 2."""
+    """Run the command line; an error of the product is one clear line and exit status 2, and so is a defect of it."""
     try:
         sys.exit(cli(prog_name="connector", standalone_mode=False))
     except click.Abort:
@@ -82,4 +85,13 @@ def main() -> None:
         sys.exit(error.exit_code)
     except ConnectorError as error:
         click.echo(f"{error.code}: {error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if sys.excepthook is not sys.__excepthook__:
+            # A process that serves has a log, and tells it there.
+            raise
+        # Where, and of which class; Python's own report adds the error's text, which may quote a person.
+        click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+        title = CATALOGUE[Code.INTERNAL_ERROR].title
+        click.echo(f"{Code.INTERNAL_ERROR}: {title}: {type(error).__name__}", err=True)
         sys.exit(2)

@@ -26,7 +26,7 @@ def create_app(site: Site, max_body_bytes: int, max_deliveries_per_minute: Mappi
     app = Flask("connector", static_folder=None)
     # An address with a slash too many is unknown; a redirect would not be followed, and is no problem document.
     app.url_map.merge_slashes = False
-    problems.install(app, site.log)
+    problems.install(app, site.log, site.sources)
     limit = DeliveryLimit(max_deliveries_per_minute, site.clock)
 
     @app.post("/webhooks/<source_name>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -43,11 +44,13 @@ def problem(code: Code, detail: str = "") -> Response:
     return response
 
 
-def install(app: Flask, log: Log) -> None:
-    """Answer every error with a problem document and one log record."""
+def install(app: Flask, log: Log, sources: Container[str]) -> None:
+    """Answer every error with a problem document and one log record, which names a source only if there is one."""
 
     def source() -> str | None:
-        return (request.view_args or {}).get("source_name")
+        # What anybody can write into an address may be somebody's name.
+        name = (request.view_args or {}).get("source_name")
+        return name if name in sources else None
 
     def typed(error: ConnectorError) -> Response:
         level = log.warning if error.entry.status else log.error

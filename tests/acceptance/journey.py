@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,8 +126,14 @@ def load_shipped(overrides: Sequence[str]) -> Config:
 
 
 @contextmanager
-def journey(store_url: str, *settings: str, finish_after_s: float = 0.0, role: str = "cli") -> Iterator[Journey]:
-    """Start the fakes and the receiver, and give the journey."""
+def journey(
+    store_url: str,
+    *settings: str,
+    finish_after_s: float = 0.0,
+    role: str = "cli",
+    around: Callable[[Any], Any] = lambda app: app,
+) -> Iterator[Journey]:
+    """Start the fakes and the receiver, and give the journey; `around` is laid around the receiver's application."""
     clock = FixedClock(START)
     with ExitStack() as stack:
 
@@ -149,7 +155,7 @@ def journey(store_url: str, *settings: str, finish_after_s: float = 0.0, role: s
         site = build_site(config, role, clock)
         stack.callback(site.database.close)
         bring_up_to_date(site.database)
-        receiver = stack.enter_context(LoopbackServer(web_app(config, site)))
+        receiver = stack.enter_context(LoopbackServer(around(web_app(config, site))))
         signed = Hmac(WEBHOOK_SECRET, prefix="sha256=")
         onetrust.outbound.workflow = Workflow(f"{receiver.url}/webhooks/onetrust", credentials=(signed,), labels=LABELS)
         yield Journey(site, clock, lytics, onetrust)

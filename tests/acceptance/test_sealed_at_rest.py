@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import select
 
@@ -23,11 +21,14 @@ from connector.store.database import Database
 from connector.store.seal_tables import data_keys
 from connector.store.watch_tables import watched
 from tests.acceptance.journey import journey
+from tests.support.canary import Marker, Search
 from tests.support.rich_store import contents
 from tests.support.sealing import KEYRING, SEALING
 from tests.support.site import Bench
+from tests.support.stores import all_bytes
 
 MARK = "canary7f3a"
+SEARCH = Search((Marker("somebody", MARK),))
 OTHER = Secret("another-sealing-key-of-good-length-000", "test:other")
 
 
@@ -47,34 +48,12 @@ def lived(store_url: str) -> Iterator[Bench]:
     bench.database.close()
 
 
-def everything(store: Database) -> bytes:
-    """Return all bytes of a store: SQLite's files with log and free pages, or a copy of every table of PostgreSQL."""
-    file = store.file
-    if file is not None:
-        return b"".join(one.read_bytes() for one in sorted(file.parent.glob(f"{file.name}*")))
-    url = store.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
-    found = []
-    with psycopg.connect(url) as connection:
-        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        for (name,) in names:
-            with connection.cursor().copy(f'COPY "{name}" TO STDOUT') as copied:  # type: ignore[arg-type]
-                found += [bytes(one) for one in copied]
-    return b"".join(found)
-
-
-def spellings(word: str) -> set[bytes]:
-    """Return how a word may stand in a file: as text, in UTF-16, in hexadecimal and in base64 at every offset."""
-    plain = word.encode()
-    shifted = {base64.b64encode(b"x" * one + plain)[4:-4] for one in range(3)}
-    return {plain, plain.upper(), word.encode("utf-16-le"), plain.hex().encode(), *shifted}
-
-
-def named_in(found: bytes) -> list[bytes]:
-    return [one for one in spellings(MARK) if one in found]
+def named_in(found: bytes) -> list[str]:
+    return SEARCH.find(found)
 
 
 def test_nobody_is_named_in_the_store_or_in_a_copy_of_it(lived: Bench) -> None:
-    found = everything(lived.database)
+    found = all_bytes(lived.database)
     assert len(lived.rows(t.identities)) == 6
     assert lived.rows(t.identities)[0].value_hash.encode() in found
     assert named_in(found) == []
@@ -91,7 +70,7 @@ def test_a_run_of_the_whole_product_leaves_nobody_named_and_shreds_them_in_the_e
         made.run_until_told(*asked)
         assert {made.state(one) for one in asked} == {"completed"}
         assert {value for _, value in made.submitted()} >= set(people)
-        assert named_in(everything(made.site.database)) == []
+        assert named_in(all_bytes(made.site.database)) == []
         made.pass_time(31 * 86_400.0)
         with made.site.database.read() as connection:
             assert connection.scalars(select(data_keys.c.request_id)).all() == []
@@ -101,36 +80,36 @@ def test_a_run_of_the_whole_product_leaves_nobody_named_and_shreds_them_in_the_e
         with made.site.database.read() as connection:
             sealed = connection.scalars(select(watched.c.value)).all()
         assert len(sealed) == 3
-        assert named_in(everything(made.site.database)) == []
+        assert named_in(all_bytes(made.site.database)) == []
         made.pass_time(60 * 86_400.0)
         with made.site.database.read() as connection:
             assert connection.scalars(select(watched.c.id)).all() == []
         if made.site.database.is_sqlite:
-            found = everything(made.site.database)
+            found = all_bytes(made.site.database)
             assert not [one for one in sealed if one.text.encode() in found]
 
 
 def test_the_search_would_find_somebody(lived: Bench) -> None:
     with lived.database.write() as connection:
         resealing.open_all(connection)
-    assert named_in(everything(lived.database))
+    assert named_in(all_bytes(lived.database))
 
 
 def test_what_an_earlier_version_left_readable_is_gone_from_every_file_after_the_upgrade(lived: Bench) -> None:
     before = contents(lived)
     _as_an_earlier_version_left_it(lived)
-    assert named_in(everything(lived.database))
+    assert named_in(all_bytes(lived.database))
     with lived.database.write() as connection:
         assert resealing.seal_all(connection) == 4
         leftovers.mark(connection)
     if lived.database.is_sqlite:
-        assert named_in(everything(lived.database))
+        assert named_in(all_bytes(lived.database))
     leftovers.remove(lived.database)
     schema.require_current(lived.database)
     if not lived.database.is_sqlite:
         with lived.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM FULL")
-    assert named_in(everything(lived.database)) == []
+    assert named_in(all_bytes(lived.database)) == []
     assert {name: rows for name, rows in contents(lived).items() if name != "data_keys"} == {
         name: rows for name, rows in before.items() if name != "data_keys"
     }
@@ -199,11 +178,11 @@ def test_a_destroyed_data_key_is_gone_from_every_file(lived: Bench) -> None:
     wrapped = [one.wrapped.encode() for one in lived.rows(data_keys)]
     done = next(one for one in lived.rows(t.requests) if one.state.value == "completed")
     theirs = next(one.wrapped.encode() for one in lived.rows(data_keys) if one.request_id == done.id)
-    assert theirs in everything(lived.database)
+    assert theirs in all_bytes(lived.database)
     lived.clock.advance(days=31)
     while shred.shred(lived.site):
         continue
-    found = everything(lived.database)
+    found = all_bytes(lived.database)
     assert theirs not in found
     assert sum(one in found for one in wrapped) == len(wrapped) - 1
 

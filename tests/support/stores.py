@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psycopg
+
 from connector.store import schema
 from connector.store.database import Database
 
@@ -25,3 +27,18 @@ def bring_up_to_date(database: Database) -> None:
         busy, _, _ = connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if not busy:
         _MADE.append(file.read_bytes())
+
+
+def all_bytes(store: Database) -> bytes:
+    """Return all bytes of a store: SQLite's files with log and free pages, or a copy of every table of PostgreSQL."""
+    file = store.file
+    if file is not None:
+        return b"".join(one.read_bytes() for one in sorted(file.parent.glob(f"{file.name}*")))
+    url = store.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
+    found = []
+    with psycopg.connect(url) as connection:
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        for (name,) in names:
+            with connection.cursor().copy(f'COPY "{name}" TO STDOUT') as copied:
+                found += [bytes(one) for one in copied]
+    return b"".join(found)

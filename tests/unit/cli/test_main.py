@@ -87,13 +87,28 @@ def test_ctrl_c_is_status_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     assert done.err.endswith("stopped\n")
 
 
-def test_a_defect_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
-        raise ZeroDivisionError
+class TestADefect:
+    CANARY = "canary-7f3a@example.com"
 
-    monkeypatch.setitem(cli.commands, "broken", click.Command("broken", callback=broken))
-    with pytest.raises(ZeroDivisionError):
-        run("broken")
+    @pytest.fixture(autouse=True)
+    def _defect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken() -> None:
+            int(self.CANARY)
+
+        monkeypatch.setitem(cli.commands, "broken", click.Command("broken", callback=broken))
+        monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+
+    def test_it_is_not_hidden_and_its_text_is_not_shown(self, run: Run) -> None:
+        done = run("broken")
+        assert (done.status, done.out) == (2, "")
+        assert "in broken" in done.err
+        assert done.err.splitlines()[-1] == "internal_error: The connector has a defect: ValueError"
+        assert self.CANARY not in done.err
+
+    def test_where_there_is_a_log_it_is_told_there(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "excepthook", lambda *_: None)
+        with pytest.raises(ValueError, match="canary"):
+            run("broken")
 
 
 class TestSettings:

@@ -56,6 +56,18 @@ class TestDelivery:
         assert (unknown.status_code, unknown.data) == (asleep.status_code, asleep.data)
         assert dict(unknown.headers) == dict(asleep.headers)
 
+    def test_the_log_names_a_source_only_if_there_is_one(
+        self, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Anybody can call an address with somebody's name in it, or with their telephone number."""
+        for name in ("canary-jo-meyer", "+4915550179843", "asleep"):
+            assert receiver.post(path=f"/webhooks/{name}").status_code == 403
+        written = capsys.readouterr().err
+        assert written.count("delivery_refused") == 3
+        assert written.count("asleep") == 1
+        assert "canary" not in written
+        assert "49155" not in written
+
     def test_a_refused_credential_is_challenged(self, receiver: Receiver) -> None:
         answer = receiver.post(X_OneTrust_Signature="sha256=" + "0" * 64)
         require_problem(answer, Code.CREDENTIAL_WRONG)
