@@ -40,6 +40,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[dashboard]",
         "[outbound]",
         "[proof]",
+        "[proof.stamps]",
         "[retention]",
         "[suppression]",
         "[accounts.NAME]",

@@ -1,0 +1,258 @@
+"""Stamps of RFC 3161: what holds, what does not and why, by us, by OpenSSL, and from OpenSSL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.clock import FixedClock
+from connector.proof import stamp, stamp_token
+from connector.proof.stamp import Question, Stamp, accept
+from connector.proof.stamp_token import Authorities
+from connector.proof.verdict import Flaw, Refuted
+from connector.sandbox.time_authority import OTHER_POLICY, POLICY
+from tests.support.authorities import StandInAuthority, openssl
+from tests.support.certificates import authority, certificate
+
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+CONTENT = "log.example.com\n7\nröot\n\n— a note\n".encode()
+QUESTION = Question(CONTENT, "sha256", 0x1234567890ABCDEF)
+
+
+@pytest.fixture(scope="module")
+def clock() -> FixedClock:
+    return FixedClock(NOW)
+
+
+@pytest.fixture(scope="module")
+def away(clock: FixedClock) -> StandInAuthority:
+    return StandInAuthority.at(clock)
+
+
+@pytest.fixture(autouse=True)
+def in_order(away: StandInAuthority) -> None:
+    away.fake.faults.turn_off()
+
+
+def given_by(away: StandInAuthority, question: Question = QUESTION, *trusted: Any, now: datetime = NOW) -> Stamp:
+    believed = Authorities(trusted or (away.fake.root.certificate,))
+    return accept(away.ask(question.encoded()), question, believed, now, 300)
+
+
+@pytest.mark.parametrize("name", stamp.HASHES)
+def test_a_stamp_says_what_was_seen_and_when(away: StandInAuthority, name: str) -> None:
+    said = given_by(away, replace(QUESTION, hash=name)).said
+    assert (said.hash, said.at, said.policy, said.nonce) == (name, NOW, POLICY, QUESTION.nonce)
+    assert said.authority == away.fake.signer.certificate.fingerprint(SHA256()).hex()[:16]
+
+
+def test_a_policy_that_is_asked_for_is_the_one_it_has(away: StandInAuthority) -> None:
+    assert given_by(away, replace(QUESTION, policy=OTHER_POLICY)).said.policy == OTHER_POLICY
+
+
+def test_the_content_itself_is_not_sent(away: StandInAuthority) -> None:
+    assert len(QUESTION.encoded()) < 80
+    assert b"log.example" not in QUESTION.encoded()
+
+
+@pytest.mark.parametrize(
+    ("switch", "flaw"),
+    [
+        ("stamp_refused", Flaw.STAMP_REFUSED),
+        ("wrong_imprint", Flaw.STAMP_FOREIGN),
+        ("wrong_nonce", Flaw.STAMP_FOREIGN),
+        ("nonce_missing", Flaw.STAMP_FOREIGN),
+        ("wrong_policy", Flaw.STAMP_FOREIGN),
+        ("wrong_signature", Flaw.SIGNATURE_WRONG),
+        ("expired_certificate", Flaw.STAMP_UNTRUSTED),
+        ("foreign_root", Flaw.STAMP_UNTRUSTED),
+        ("wrong_purpose", Flaw.STAMP_PURPOSE_WRONG),
+        ("certificates_missing", Flaw.STAMP_UNTRUSTED),
+        ("clock_off", Flaw.STAMP_TIME_WRONG),
+        ("html_page", Flaw.STAMP_MALFORMED),
+    ],
+)
+def test_what_does_not_hold_is_refused_by_its_reason(away: StandInAuthority, switch: str, flaw: Flaw) -> None:
+    away.fake.faults.turn_on(switch)
+    with pytest.raises(Refuted) as refuted:
+        given_by(away, replace(QUESTION, policy=POLICY))
+    assert refuted.value.flaw is flaw
+
+
+@pytest.mark.parametrize("why", ["unaccepted_policy", "time_not_available"])
+def test_a_refusal_says_why_in_the_words_of_the_protocol(away: StandInAuthority, why: str) -> None:
+    away.fake.faults.turn_on("stamp_refused", why)
+    with pytest.raises(Refuted, match=f"the authority answers rejection, {why}$"):
+        given_by(away)
+
+
+@pytest.mark.parametrize(("off_s", "holds"), [(-301, False), (-300, True), (300, True), (301, False)])
+def test_its_time_may_be_a_little_from_ours(away: StandInAuthority, off_s: int, holds: bool) -> None:
+    now = NOW + timedelta(seconds=off_s)
+    if holds:
+        assert given_by(away, now=now).said.at == NOW
+        return
+    with pytest.raises(Refuted, match="stamp_time_wrong"):
+        given_by(away, now=now)
+
+
+def test_the_authority_itself_may_be_trusted_instead_of_its_root(away: StandInAuthority) -> None:
+    own = away.fake.signer.certificate
+    assert given_by(away, QUESTION, own).said.at == NOW
+    away.fake.faults.turn_on("certificates_missing")
+    assert given_by(away, QUESTION, own).said.at == NOW
+
+
+def test_a_stamp_outlives_the_certificate_that_made_it() -> None:
+    clock = FixedClock(NOW)
+    away = StandInAuthority.at(clock, lifetime=timedelta(days=2))
+    kept = given_by(away)
+    believed = Authorities((away.fake.root.certificate,))
+    clock.advance(days=400)
+    assert away.fake.signer.certificate.not_valid_after_utc < clock.now()
+    assert stamp.verify(kept.token, CONTENT, believed) == kept.said
+    with pytest.raises(Refuted, match="does not count at the time of the stamp"):
+        given_by(away, now=clock.now())
+
+
+def test_a_stamp_of_other_bytes_is_none_of_these(away: StandInAuthority) -> None:
+    kept = given_by(away)
+    with pytest.raises(Refuted, match="stamp_foreign"):
+        stamp.verify(kept.token, CONTENT + b"\n", Authorities((away.fake.root.certificate,)))
+
+
+def test_nobody_below_a_root_that_is_not_trusted_is(away: StandInAuthority) -> None:
+    with pytest.raises(Refuted, match="stamp_untrusted"):
+        given_by(away, QUESTION, authority().certificate)
+    # The same name as the signer's, and the key of somebody else.
+    namesake = certificate("Example Time Authority", purposes=()).certificate
+    with pytest.raises(Refuted, match="stamp_untrusted"):
+        given_by(away, QUESTION, namesake)
+
+
+@pytest.fixture(scope="module")
+def kept(away: StandInAuthority) -> Stamp:
+    return given_by(away)
+
+
+def read_changed(away: StandInAuthority, kept: Stamp, place: int, change: int) -> None:
+    """What is not signed, such as the list of hashes in front, may be written in another way; nothing else may."""
+    spoilt = bytearray(kept.token)
+    spoilt[place] ^= change
+    try:
+        said = stamp.verify(bytes(spoilt), CONTENT, Authorities((away.fake.root.certificate,)))
+    except Refuted:
+        return
+    assert said == kept.said
+
+
+@given(share=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255))
+def test_a_changed_byte_is_refused_or_changes_nothing_that_is_said(
+    away: StandInAuthority, kept: Stamp, share: float, change: int
+) -> None:
+    read_changed(away, kept, int(share * len(kept.token)), change)
+
+
+def test_no_byte_may_be_another_one(away: StandInAuthority, kept: Stamp) -> None:
+    for place in range(len(kept.token)):
+        read_changed(away, kept, place, 1)
+
+
+@given(st.binary(max_size=400))
+def test_whatever_is_answered_is_a_stamp_or_refuted(away: StandInAuthority, answer: bytes) -> None:
+    believed = Authorities((away.fake.root.certificate,))
+    with pytest.raises(Refuted):
+        accept(answer, QUESTION, believed, NOW, 300)
+    with pytest.raises(Refuted):
+        stamp.verify(answer, CONTENT, believed)
+
+
+@pytest.mark.parametrize(
+    "read", [lambda big: accept(big, QUESTION, None, NOW, 1), lambda big: stamp.verify(big, b"", None)]
+)  # type: ignore[arg-type]
+def test_nothing_that_long_is_read(read: Any) -> None:
+    with pytest.raises(Refuted, match="longer than any stamp"):
+        read(b"\x30" * (stamp_token.MOST_BYTES + 1))
+
+
+@pytest.mark.parametrize("name", stamp.HASHES)
+def test_openssl_agrees_with_a_stamp_that_holds(away: StandInAuthority, tmp_path: Path, name: str) -> None:
+    """As docs/audit-log.md tells an auditor to do it."""
+    kept = given_by(away, replace(QUESTION, hash=name))
+    (tmp_path / "checkpoint.txt").write_bytes(CONTENT)
+    (tmp_path / "stamp.tst").write_bytes(kept.token)
+    (tmp_path / "root.pem").write_text(away.fake.root.pem)
+    command = ("ts", "-verify", "-data", "checkpoint.txt", "-in", "stamp.tst", "-token_in", "-CAfile", "root.pem")
+    command = (*command, "-attime", str(int(NOW.timestamp())))
+    assert "Verification: OK" in openssl(*command, cwd=tmp_path)
+    (tmp_path / "checkpoint.txt").write_bytes(CONTENT + b" ")
+    assert openssl(*command, cwd=tmp_path).startswith("FAILED")
+
+
+CONFIG = """
+[tsa]
+default_tsa = one
+[one]
+serial = serial
+signer_cert = {signer}
+certs = root.pem
+signer_key = {key}
+signer_digest = {digest}
+default_policy = 1.3.6.1.4.1.32473.1.1
+digests = sha256, sha384, sha512
+accuracy = secs:1
+ess_cert_id_chain = no
+ess_cert_id_alg = {ess}
+"""
+MADE = """
+[usual]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[stamping]
+basicConstraints = critical, CA:FALSE
+extendedKeyUsage = critical, timeStamping
+keyUsage = critical, digitalSignature
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[req]
+distinguished_name = names
+[names]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest", "ess"),
+    [
+        (("-newkey", "rsa:2048"), "sha256", "sha1"),
+        (("-newkey", "rsa:3072"), "sha512", "sha256"),
+        (("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"), "sha384", "sha512"),
+    ],
+)
+def test_a_stamp_that_openssl_made_holds(tmp_path: Path, kind: tuple[str, ...], digest: str, ess: str) -> None:
+    (tmp_path / "made.cnf").write_text(MADE)
+    common = ("-config", "made.cnf", "-nodes", "-batch", "-sha256", "-days", "9")
+    root = ("-subj", "/CN=Root", "-extensions", "usual", "-keyout", "root.key", "-out", "root.pem")
+    assert "FAILED" not in openssl("req", "-x509", *common, *kind, *root, cwd=tmp_path)
+    below = ("-subj", "/CN=Time", "-extensions", "stamping", "-keyout", "tsa.key", "-out", "tsa.pem")
+    signed = ("-CA", "root.pem", "-CAkey", "root.key")
+    assert "FAILED" not in openssl("req", "-x509", *common, *kind, *below, *signed, cwd=tmp_path)
+    (tmp_path / "tsa.cnf").write_text(CONFIG.format(signer="tsa.pem", key="tsa.key", digest=digest, ess=ess))
+    (tmp_path / "serial").write_text("01")
+    question = replace(QUESTION, hash="sha512")
+    (tmp_path / "question.tsq").write_bytes(question.encoded())
+    asked = ("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "question.tsq", "-out", "answer.tsr")
+    assert "FAILED" not in openssl(*asked, cwd=tmp_path)
+    trusted = Authorities((load_pem_x509_certificate((tmp_path / "root.pem").read_bytes()),))
+    given = accept((tmp_path / "answer.tsr").read_bytes(), question, trusted, datetime.now(UTC), 300)
+    assert given.said.nonce == question.nonce
+    (tmp_path / "answer.txt").write_text(openssl("ts", "-reply", "-in", "answer.tsr", "-text", cwd=tmp_path))
+    assert f"Nonce: 0x{question.nonce:X}" in (tmp_path / "answer.txt").read_text()
