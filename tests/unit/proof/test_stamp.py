@@ -203,7 +203,7 @@ default_tsa = one
 [one]
 serial = serial
 signer_cert = {signer}
-certs = root.pem
+certs = {above}
 signer_key = {key}
 signer_digest = {digest}
 default_policy = 1.3.6.1.4.1.32473.1.1
@@ -223,10 +223,43 @@ extendedKeyUsage = critical, timeStamping
 keyUsage = critical, digitalSignature
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+[between]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+extendedKeyUsage = {purpose}
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 [req]
 distinguished_name = names
 [names]
 """
+
+
+def made_by_openssl(
+    folder: Path, question: Question, kind: tuple[str, ...], digest: str, ess: str, between: str
+) -> Any:
+    """Return the answer of an authority that OpenSSL plays, and its root; `between` is the purpose of one between."""
+    (folder / "made.cnf").write_text(MADE.format(purpose=between or "timeStamping"))
+
+    def made(name: str, section: str, above: str) -> None:
+        common = ("-config", "made.cnf", "-nodes", "-batch", "-sha256", "-days", "9")
+        own = ("-subj", f"/CN={name}", "-extensions", section, "-keyout", f"{name}.key", "-out", f"{name}.pem")
+        by = ("-CA", f"{above}.pem", "-CAkey", f"{above}.key") if above else ()
+        assert "FAILED" not in openssl("req", "-x509", *common, *kind, *own, *by, cwd=folder)
+
+    made("root", "usual", "")
+    if between:
+        made("between", "between", "root")
+    above = "between" if between else "root"
+    made("tsa", "stamping", above)
+    settings = {"signer": "tsa.pem", "key": "tsa.key", "above": f"{above}.pem", "digest": digest, "ess": ess}
+    (folder / "tsa.cnf").write_text(CONFIG.format(**settings))
+    (folder / "serial").write_text("01")
+    (folder / "question.tsq").write_bytes(question.encoded())
+    asked = ("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "question.tsq", "-out", "answer.tsr")
+    assert "FAILED" not in openssl(*asked, cwd=folder)
+    trusted = Authorities((load_pem_x509_certificate((folder / "root.pem").read_bytes()),))
+    return (folder / "answer.tsr").read_bytes(), trusted
 
 
 @pytest.mark.parametrize(
@@ -238,21 +271,22 @@ distinguished_name = names
     ],
 )
 def test_a_stamp_that_openssl_made_holds(tmp_path: Path, kind: tuple[str, ...], digest: str, ess: str) -> None:
-    (tmp_path / "made.cnf").write_text(MADE)
-    common = ("-config", "made.cnf", "-nodes", "-batch", "-sha256", "-days", "9")
-    root = ("-subj", "/CN=Root", "-extensions", "usual", "-keyout", "root.key", "-out", "root.pem")
-    assert "FAILED" not in openssl("req", "-x509", *common, *kind, *root, cwd=tmp_path)
-    below = ("-subj", "/CN=Time", "-extensions", "stamping", "-keyout", "tsa.key", "-out", "tsa.pem")
-    signed = ("-CA", "root.pem", "-CAkey", "root.key")
-    assert "FAILED" not in openssl("req", "-x509", *common, *kind, *below, *signed, cwd=tmp_path)
-    (tmp_path / "tsa.cnf").write_text(CONFIG.format(signer="tsa.pem", key="tsa.key", digest=digest, ess=ess))
-    (tmp_path / "serial").write_text("01")
     question = replace(QUESTION, hash="sha512")
-    (tmp_path / "question.tsq").write_bytes(question.encoded())
-    asked = ("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "question.tsq", "-out", "answer.tsr")
-    assert "FAILED" not in openssl(*asked, cwd=tmp_path)
-    trusted = Authorities((load_pem_x509_certificate((tmp_path / "root.pem").read_bytes()),))
-    given = accept((tmp_path / "answer.tsr").read_bytes(), question, trusted, datetime.now(UTC), 300)
+    answer, trusted = made_by_openssl(tmp_path, question, kind, digest, ess, "")
+    given = accept(answer, question, trusted, datetime.now(UTC), 300)
     assert given.said.nonce == question.nonce
-    (tmp_path / "answer.txt").write_text(openssl("ts", "-reply", "-in", "answer.tsr", "-text", cwd=tmp_path))
-    assert f"Nonce: 0x{question.nonce:X}" in (tmp_path / "answer.txt").read_text()
+    told = openssl("ts", "-reply", "-in", "answer.tsr", "-text", cwd=tmp_path)
+    assert f"Nonce: 0x{question.nonce:X}" in told
+
+
+@pytest.mark.parametrize(("purpose", "holds"), [("timeStamping", True), ("serverAuth", False)])
+def test_an_authority_between_has_to_be_for_stamps_if_it_is_for_anything(
+    tmp_path: Path, purpose: str, holds: bool
+) -> None:
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+    answer, trusted = made_by_openssl(tmp_path, QUESTION, kind, "sha256", "sha256", purpose)
+    if holds:
+        assert accept(answer, QUESTION, trusted, datetime.now(UTC), 300).said.nonce == QUESTION.nonce
+        return
+    with pytest.raises(Refuted, match="no path leads from its certificate"):
+        accept(answer, QUESTION, trusted, datetime.now(UTC), 300)
