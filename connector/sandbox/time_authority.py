@@ -42,7 +42,8 @@ SWITCHES: Final[dict[str, Switch]] = TRANSPORT_SWITCHES | {
     "wrong_nonce": Switch("The stamp answers another question."),
     "nonce_missing": Switch("The stamp does not repeat the nonce."),
     "wrong_policy": Switch("The stamp was made under another policy."),
-    "wrong_signature": Switch("The stamp was changed after it was signed."),
+    "changed_stamp": Switch("The stamp was changed after it was signed."),
+    "wrong_signature": Switch("Somebody else has signed the stamp, in the authority's name and with its certificate."),
     "expired_certificate": Switch("The authority's certificate ended a day before the stamp."),
     "foreign_root": Switch("The authority's certificate is of another root."),
     "wrong_purpose": Switch("The authority's certificate is for web servers."),
@@ -123,7 +124,9 @@ class FakeTimeAuthority(Fake):
             return _refusal(str(fault.value))
         holder = next((one for name, one in self._odd.items() if self.faults.take(name, "stamp")), self.signer)
         carried = () if self.faults.take("certificates_missing", "stamp") or not asked["cert_req"] else (holder,)
-        token = _token(self._said(asked), holder, carried, spoil=bool(self.faults.take("wrong_signature", "stamp")))
+        key = self._odd["foreign_root"].key if self.faults.take("wrong_signature", "stamp") else holder.key
+        signing = Holder(holder.certificate, key)
+        token = _token(self._said(asked), signing, carried, change=bool(self.faults.take("changed_stamp", "stamp")))
         whole = tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": token})
         return Response(whole.dump(), content_type=_REPLY)
 
@@ -161,7 +164,7 @@ class _Refusal(core.Sequence):  # type: ignore[misc] # the library has no types
     _fields: Final = [("status", tsp.PKIStatusInfo)]
 
 
-def _token(said: Any, holder: Holder, carried: tuple[Holder, ...], *, spoil: bool) -> Any:
+def _token(said: Any, holder: Holder, carried: tuple[Holder, ...], *, change: bool) -> Any:
     """Sign what is said (RFC 5652, RFC 5816)."""
     content = said.dump()
     der = holder.certificate.public_bytes(serialization.Encoding.DER)
@@ -175,7 +178,7 @@ def _token(said: Any, holder: Holder, carried: tuple[Holder, ...], *, spoil: boo
         ]
     )
     signature = holder.key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256()))
-    if spoil:
+    if change:
         said["serial_number"] = said["serial_number"].native + 1
         content = said.dump()
     digest = algos.DigestAlgorithm({"algorithm": "sha256"})

@@ -44,7 +44,15 @@ def test_openssl_asks_it_and_believes_its_answer(away, tmp_path, digest):
 
 @pytest.mark.parametrize(
     "switch",
-    ["wrong_imprint", "wrong_nonce", "nonce_missing", "wrong_signature", "foreign_root", "wrong_purpose"],
+    [
+        "wrong_imprint",
+        "wrong_nonce",
+        "nonce_missing",
+        "wrong_signature",
+        "changed_stamp",
+        "foreign_root",
+        "wrong_purpose",
+    ],
 )
 def test_openssl_does_not_believe_what_goes_wrong(away, tmp_path, switch):
     away.faults.turn_on(switch)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import cms
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 from hypothesis import given
@@ -72,6 +73,7 @@ def test_the_content_itself_is_not_sent(away: StandInAuthority) -> None:
         ("nonce_missing", Flaw.STAMP_FOREIGN),
         ("wrong_policy", Flaw.STAMP_FOREIGN),
         ("wrong_signature", Flaw.SIGNATURE_WRONG),
+        ("changed_stamp", Flaw.SIGNATURE_WRONG),
         ("expired_certificate", Flaw.STAMP_UNTRUSTED),
         ("foreign_root", Flaw.STAMP_UNTRUSTED),
         ("wrong_purpose", Flaw.STAMP_PURPOSE_WRONG),
@@ -123,6 +125,15 @@ def test_a_stamp_outlives_the_certificate_that_made_it() -> None:
         given_by(away, now=clock.now())
 
 
+def test_another_hash_than_asked_for_is_none_that_was_asked_for(away: StandInAuthority) -> None:
+    stronger = replace(QUESTION, hash="sha512")
+    answer = away.ask(stronger.encoded())
+    believed = Authorities((away.fake.root.certificate,))
+    assert accept(answer, stronger, believed, NOW, 300).said.hash == "sha512"
+    with pytest.raises(Refuted, match="stamp_foreign: it answers another question"):
+        accept(answer, QUESTION, believed, NOW, 300)
+
+
 def test_a_stamp_of_other_bytes_is_none_of_these(away: StandInAuthority) -> None:
     kept = given_by(away)
     with pytest.raises(Refuted, match="stamp_foreign"):
@@ -143,15 +154,16 @@ def kept(away: StandInAuthority) -> Stamp:
     return given_by(away)
 
 
-def read_changed(away: StandInAuthority, kept: Stamp, place: int, change: int) -> None:
-    """What is not signed, such as the list of hashes in front, may be written in another way; nothing else may."""
+def read_changed(away: StandInAuthority, kept: Stamp, place: int, change: int) -> bool:
+    """Say whether it holds all the same, which is so where nothing is signed: the list of hashes in front, for one."""
     spoilt = bytearray(kept.token)
     spoilt[place] ^= change
     try:
         said = stamp.verify(bytes(spoilt), CONTENT, Authorities((away.fake.root.certificate,)))
     except Refuted:
-        return
+        return False
     assert said == kept.said
+    return True
 
 
 @given(share=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255))
@@ -162,8 +174,15 @@ def test_a_changed_byte_is_refused_or_changes_nothing_that_is_said(
 
 
 def test_no_byte_may_be_another_one(away: StandInAuthority, kept: Stamp) -> None:
-    for place in range(len(kept.token)):
-        read_changed(away, kept, place, 1)
+    taken = [place for place in range(len(kept.token)) if read_changed(away, kept, place, 1)]
+    signed = cms.ContentInfo.load(kept.token)["content"]
+    (info,) = signed["signer_infos"]
+    said, certificates = bytes(signed["encap_content_info"]["content"]), signed["certificates"].contents
+    for part in (said, certificates, info["signed_attrs"].contents, info["signature"].native):
+        begin = kept.token.index(part)
+        assert not [one for one in taken if begin <= one < begin + len(part)]
+    # Versions, the hashes that are listed in front, and the other name of the signer.
+    assert len(taken) < 80
 
 
 @given(st.binary(max_size=400))

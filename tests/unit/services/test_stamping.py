@@ -106,6 +106,7 @@ def test_each_question_has_a_nonce_of_its_own(bench: Stamped) -> None:
         ("wrong_imprint", Code.STAMP_WRONG, "stamp_foreign"),
         ("wrong_nonce", Code.STAMP_WRONG, "stamp_foreign"),
         ("wrong_signature", Code.STAMP_WRONG, "signature_wrong"),
+        ("changed_stamp", Code.STAMP_WRONG, "signature_wrong"),
         ("expired_certificate", Code.STAMP_WRONG, "stamp_untrusted"),
         ("foreign_root", Code.STAMP_WRONG, "stamp_untrusted"),
         ("wrong_purpose", Code.STAMP_WRONG, "stamp_purpose_wrong"),
@@ -184,6 +185,8 @@ def test_two_workers_do_not_ask_at_the_same_time(bench: Stamped) -> None:
     with bench.database.write() as connection:
         assert stamps.take_turn(connection, now, now + timedelta(minutes=5)) == 0
         assert stamps.take_turn(connection, now, now + timedelta(minutes=5)) is None
+        assert not stamps.is_due(connection, now + timedelta(minutes=4))
+        assert stamps.is_due(connection, now + timedelta(minutes=5))
     bench.pass_time(seconds=1)
     assert sizes(bench)
     assert bench.away.asked == []
