@@ -54,7 +54,7 @@ class Side:
 
 
 SIDES: Final = (
-    Side("without any of it"),
+    Side("without any"),
     Side("+ sealed", seals=True),
     Side("+ logged", seals=True, logs=True),
     Side("+ signed", seals=True, logs=True, signs=True),
@@ -74,27 +74,23 @@ class Result:
     def table(self) -> Table:
         table = Table(
             title="a request's life, ms, from the commit of its delivery to its report",
-            caption=f"SQLite, one thread, {self.plan.together} requests at a time, in turn; without: the first row",
+            caption=f"SQLite, one thread, {self.plan.together} requests at a time, measured in turn",
             title_justify="left",
             caption_justify="left",
         )
         table.add_column("what")
-        for name in ("ms", "÷ above", "÷ without", "CPU ms", "÷ above", "÷ without"):
+        for name in ("ms", "÷ the row above", "CPU ms", "÷ the row above"):
             table.add_column(name, justify="right")
         above = SIDES[0]
         for side in SIDES:
-            cells = [
-                one
-                for kind in (self.passed, self.used)
-                for one in (
-                    Figure.over(kind[side.name]).shown(2),
-                    _ratio(kind, side, above).shown(2),
-                    _ratio(kind, side, SIDES[0]).shown(2),
-                )
-            ]
-            table.add_row(side.name, *cells)
+            table.add_row(side.name, *self._cells(side, above))
             above = side
+        table.add_row("all ÷ without any", *self._cells(above, SIDES[0]))
         return table
+
+    def _cells(self, side: Side, other: Side) -> list[str]:
+        pairs = [(Figure.over(kind[side.name]), _ratio(kind, side, other)) for kind in (self.passed, self.used)]
+        return [figure.shown(2) for pair in pairs for figure in pair]
 
     def as_dict(self) -> dict[str, Any]:
         found = {}
