@@ -11,6 +11,7 @@ import pytest
 from asn1crypto import cms
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,6 +124,17 @@ def test_a_stamp_outlives_the_certificate_that_made_it() -> None:
     assert stamp.verify(kept.token, CONTENT, believed) == kept.said
     with pytest.raises(Refuted, match="does not count at the time of the stamp"):
         given_by(away, now=clock.now())
+
+
+@pytest.mark.parametrize(
+    "purposes",
+    [(), (ExtendedKeyUsageOID.TIME_STAMPING,), (ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CODE_SIGNING)],
+    ids=["none", "not critical", "others too"],
+)
+def test_a_certificate_is_for_stamps_alone_and_says_so_critically(purposes: tuple[Any, ...]) -> None:
+    believed = Authorities((authority().certificate,))
+    with pytest.raises(Refuted, match="stamp_purpose_wrong"):
+        believed.require(certificate("Example Time", purposes=purposes).certificate, [], NOW)
 
 
 def test_another_hash_than_asked_for_is_none_that_was_asked_for(away: StandInAuthority) -> None:

@@ -192,6 +192,17 @@ def test_two_workers_do_not_ask_at_the_same_time(bench: Stamped) -> None:
     assert bench.away.asked == []
 
 
+def test_a_turn_that_another_worker_took_meanwhile_is_not_ours(bench: Stamped, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.deliver("s1")
+    now = bench.clock.now()
+    with bench.database.write() as connection:
+        stamps.take_turn(connection, now, now + timedelta(minutes=5))
+    monkeypatch.setattr(stamps, "is_due", lambda *_: True)
+    bench.pass_time(seconds=1)
+    assert sizes(bench)
+    assert bench.away.asked == []
+
+
 def test_nobody_is_asked_where_nothing_is_configured(store_url: str) -> None:
     bench = Bench(store_url)
     bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY))
