@@ -57,7 +57,6 @@ class Said:
     digest: bytes
     at: datetime
     policy: str
-    serial: int
     nonce: int | None
     authority: str
 
@@ -85,9 +84,9 @@ class Authorities:
             raise Refuted(Flaw.STAMP_PURPOSE_WRONG, "the certificate is not for time stamps alone")
         if not is_valid(signer, at):
             raise Refuted(Flaw.STAMP_UNTRUSTED, "the authority's certificate does not count at the time of the stamp")
-        policy = PolicyBuilder().store(self._store).time(at)
-        policy = policy.extension_policies(ca_policy=_above(), ee_policy=ExtensionPolicy.permit_all())
         try:
+            policy = PolicyBuilder().store(self._store).time(at)
+            policy = policy.extension_policies(ca_policy=_above(), ee_policy=ExtensionPolicy.permit_all())
             policy.build_client_verifier().verify(signer, list(between))
         except (VerificationError, x509.UnsupportedGeneralNameType, *UNREADABLE):
             raise Refuted(Flaw.STAMP_UNTRUSTED, "no path leads from its certificate to a trusted one") from None
@@ -181,7 +180,6 @@ def _said(content: bytes, signer: Certificate) -> Said:
         digest=imprint["hashed_message"].native,
         at=require_aware(info["gen_time"].native),
         policy=info["policy"].dotted,
-        serial=info["serial_number"].native,
         nonce=info["nonce"].native,
         authority=fingerprint(signer),
     )

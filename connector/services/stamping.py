@@ -40,6 +40,8 @@ def stamp(site: Site) -> bool:
         return False
     question = Question(wanted.note.encode(), stamping.hash, stamping.nonce(), stamping.policy)
     try:
+        # Whoever lost the work meanwhile asks nothing: another worker's turn may have come.
+        site.lease.require()
         given = ask(stamping, question, site.clock)
     except ConnectorError as error:
         _put_off(site, stamping, error, failures)

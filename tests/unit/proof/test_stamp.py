@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asn1crypto import cms
+from asn1crypto import cms, core, tsp
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -20,6 +21,7 @@ from connector.proof import stamp, stamp_token
 from connector.proof.stamp import Question, Stamp, accept
 from connector.proof.stamp_token import Authorities
 from connector.proof.verdict import Flaw, Refuted
+from connector.sandbox import time_authority
 from connector.sandbox.time_authority import OTHER_POLICY, POLICY
 from tests.support.authorities import StandInAuthority, openssl
 from tests.support.certificates import authority, certificate
@@ -135,6 +137,25 @@ def test_a_certificate_is_for_stamps_alone_and_says_so_critically(purposes: tupl
     believed = Authorities((authority().certificate,))
     with pytest.raises(Refuted, match="stamp_purpose_wrong"):
         believed.require(certificate("Example Time", purposes=purposes).certificate, [], NOW)
+
+
+@pytest.mark.parametrize("year", ["0000", "0001", "9999"])
+def test_a_time_far_off_is_refused_like_any_other(away: StandInAuthority, year: str) -> None:
+    """Anybody can sign such a thing with a certificate of their own."""
+    imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": sha256(CONTENT).digest()}
+    said = tsp.TSTInfo(
+        {
+            "version": "v1",
+            "policy": POLICY,
+            "message_imprint": imprint,
+            "serial_number": 1,
+            "gen_time": core.GeneralizedTime(f"{year}0101000000Z"),
+            "nonce": QUESTION.nonce,
+        }
+    )
+    token = time_authority._token(said, away.fake.signer, (away.fake.signer,), change=False)
+    with pytest.raises(Refuted):
+        stamp.verify(token.dump(), CONTENT, Authorities((away.fake.root.certificate,)))
 
 
 def test_another_hash_than_asked_for_is_none_that_was_asked_for(away: StandInAuthority) -> None:

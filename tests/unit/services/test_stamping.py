@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import delete, update
 
 from connector.codes import Code
-from connector.errors import Misconfigured, RateLimited
+from connector.errors import Misconfigured, RateLimited, Temporary
 from connector.proof import stamp as stamps_of
 from connector.services.audit_check import Checked, check
+from connector.services.ledger import keep_ledger
 from connector.services.proofs import Proofs
 from connector.services.stamping import stamp
 from connector.store import stamps
@@ -201,6 +202,19 @@ def test_a_turn_that_another_worker_took_meanwhile_is_not_ours(bench: Stamped, m
     bench.pass_time(seconds=1)
     assert sizes(bench)
     assert bench.away.asked == []
+
+
+def test_a_worker_that_lost_its_work_asks_nothing(bench: Stamped) -> None:
+    def lost() -> None:
+        raise Temporary(Code.STORE_UNAVAILABLE)
+
+    bench.deliver("s1")
+    keep_ledger(bench.site)
+    bench.site.lease.confirm_by(lost)
+    assert stamp(bench.site) is False
+    assert bench.away.asked == []
+    (said,) = bench.said("stamp_failed")
+    assert said["code"] is Code.STORE_UNAVAILABLE
 
 
 def test_nobody_is_asked_where_nothing_is_configured(store_url: str) -> None:
