@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import click
 from rich.console import Console, RenderableType
 
-from bench import accept, drain, drained, growth, pipeline, sealing, soak, through, throughput, verify
+from bench import accept, drain, drained, growth, pipeline, proving, sealing, soak, through, throughput, verify
 from bench.peers import measure as peers
 from bench.stage import BenchError
 from connector.errors import ConnectorError
@@ -153,8 +153,12 @@ def drain_command(identities: int, window: float, machine: bool) -> None:
 @click.option("--rounds", type=click.IntRange(1), default=sealing.Plan().rounds, show_default=True)
 @_as_json
 def sealing_command(rounds: int, machine: bool) -> None:
-    """What it costs to seal and to open what is personal, beside the same without a cipher."""
-    _show(machine, sealing=lambda: sealing.measure(sealing.Plan(rounds)))
+    """What sealing, the audit log and receipts cost: a cipher alone, and a request's life without them and with."""
+    _show(
+        machine,
+        sealing=lambda: sealing.measure(sealing.Plan(rounds)),
+        proving=lambda: proving.measure(proving.Plan(rounds)),
+    )
 
 
 @main.command("verify")

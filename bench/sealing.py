@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from rich.table import Table
@@ -23,6 +23,7 @@ from connector.store.requests import NewIdentity
 
 _NOW: Final = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 _IDENTITIES: Final = 2
+_DUE: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class _Open:
         return Private(sealed.text)
 
 
-class _NoCipher:
+class NoCipher:
     """A keyring that makes such keys: everything else of the way stays the same."""
 
     keys: Final = {"0" * 16: None}
@@ -84,7 +85,7 @@ class Result:
 
 def measure(plan: Plan) -> Result:
     """Measure both in turn, on stores of their own."""
-    rings = (Keyring([Secret("k" * 32, "bench")]), cast("Keyring", _NoCipher()))
+    rings = (Keyring([Secret("k" * 32, "bench")]), cast("Keyring", NoCipher()))
     with _stores(rings) as (sealed, bare):
         rounds = [(_round(sealed, plan, number), _round(bare, plan, number)) for number in range(plan.rounds + 1)]
     result = Result()
@@ -111,7 +112,7 @@ def _stores(rings: Sequence[Keyring]) -> Iterator[tuple[Database, Database]]:
 
 def _round(database: Database, plan: Plan, number: int) -> tuple[float, float]:
     """Return microseconds for each request: storing, and reading."""
-    arrived = [_arrival(f"{number}-{one}") for one in range(plan.together)]
+    arrived = [arrival(f"{number}-{one}", "bench", _NOW) for one in range(plan.together)]
     with database.write() as connection:
         began = time.perf_counter()
         ids = [one for one in arrivals.insert_new(connection, arrived) if one is not None]
@@ -123,18 +124,19 @@ def _round(database: Database, plan: Plan, number: int) -> tuple[float, float]:
     return stored / len(arrived) * 1e6, read / len(arrived) * 1e6
 
 
-def _arrival(name: str) -> arrivals.New:
+def arrival(name: str, source: str, now: datetime) -> arrivals.New:
+    """Return a delivery of a request with its identities."""
     values = {
-        "source": "bench",
+        "source": source,
         "request_key": name,
         "external": {"subtask_id": name},
         "request_types": ["Data Deletion"],
         "country": None,
         "is_test": False,
-        "received_at": _NOW,
-        "due_at": _NOW,
+        "received_at": now,
+        "due_at": now + _DUE,
         "due_basis": "gdpr",
         "callback_url": None,
     }
     said = [NewIdentity("email", Private(f"{name}-{at}@example.com"), f"{at}") for at in range(_IDENTITIES)]
-    return values, Claim("bench", name, name, _NOW, None, "signature", ""), None, said, _NOW
+    return values, Claim(source, name, name, now, None, "signature", ""), None, said, now

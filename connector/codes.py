@@ -64,6 +64,8 @@ class Code(StrEnum):
     VALUE_UNREADABLE = "value_unreadable"
     COPY_REFUSED = "copy_refused"
     LOG_DAMAGED = "log_damaged"
+    STAMP_REFUSED = "stamp_refused"
+    STAMP_WRONG = "stamp_wrong"
     WORKER_ALREADY_RUNNING = "worker_already_running"
     ENGINE_MISMATCH = "engine_mismatch"
     CONFIG_INVALID = "config_invalid"

@@ -203,3 +203,11 @@ class Log(Protocol):
     def warning(self, action: str, **fields: object) -> None: ...
 
     def error(self, action: str, **fields: object) -> None: ...
+
+
+class TimeAuthority(Protocol):
+    """A time-stamping authority."""
+
+    def ask(self, question: bytes) -> bytes:
+        """Return what it answers to a question of RFC 3161, whatever that says."""
+        ...

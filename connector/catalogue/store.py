@@ -34,6 +34,18 @@ ENTRIES: Final[dict[Code, Entry]] = {
         "The audit log is not what it was",
         "Run `connector audit verify`, which names the first bad entry; see docs/audit-log.md.",
     ),
+    Code.STAMP_REFUSED: Entry(
+        Family.TEMPORARY,
+        0,
+        "The time-stamping authority gives no stamp",
+        "It is asked again; if it stays so, check proof.stamps: policy, hash and every_minutes.",
+    ),
+    Code.STAMP_WRONG: Entry(
+        Family.TEMPORARY,
+        0,
+        "A stamp does not hold, and was not kept",
+        "It is asked again; if it stays so, check proof.stamps.url and proof.stamps.trusted, and this machine's clock.",
+    ),
     Code.SEALING_KEY_MISSING: Entry(
         Family.MISCONFIGURED,
         503,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict
+from datetime import datetime
 from typing import IO
 
 import click
@@ -17,8 +18,9 @@ from connector.proof.note import Checkpoint
 from connector.proof.verdict import Refuted
 from connector.services import audit_check
 from connector.services.proofs import Proofs
+from connector.services.stamp_check import Stamped
 from connector.store import audit as store_audit
-from connector.store import ledger, overview, schema
+from connector.store import ledger, overview, schema, stamps
 from connector.wiring import open_database, proofs_of
 
 
@@ -83,10 +85,23 @@ def _lines(checked: audit_check.Checked) -> list[str]:
     lines.append(f"{checked.size} entries are what they were; {checked.checkpoints} checkpoints agree with them")
     if checked.holds and checked.signed < checked.size:
         lines.append(f"the last {checked.size - checked.signed} entries are under no signed checkpoint yet")
+    lines += _attested(checked.stamped)
     if checked.waiting:
         lines.append(f"{checked.waiting} moves and decisions wait for the worker to put them into the log")
     if checked.gone:
         lines.append(f"{checked.gone} entries are about requests that are no longer in the store")
+    return lines
+
+
+def _attested(stamped: Stamped) -> list[str]:
+    lines = []
+    if stamped.first is not None and stamped.last is not None:
+        lines.append(
+            f"a time-stamping authority has seen the first {stamped.first.size} entries at {_time(stamped.first.at)}, "
+            f"and the first {stamped.last.size} at {_time(stamped.last.at)}; {stamped.count} stamps hold"
+        )
+    if stamped.unchecked:
+        lines.append(f"{stamped.unchecked} stamps were not checked: proof.stamps says nobody whose stamps are trusted")
     return lines
 
 
@@ -99,8 +114,15 @@ def _kept(file: IO[bytes], proofs: Proofs) -> Checkpoint:
 
 @audit.command()
 @click.option("--key", "show_key", is_flag=True, help="The key for tools that follow such logs, instead.")
+@click.option(
+    "--stamp",
+    "stamp_file",
+    type=click.File("wb", lazy=True),
+    metavar="PATH",
+    help="Print the latest one that a time-stamping authority stamped, and write its stamp there.",
+)
 @pass_context
-def checkpoint(context: Context, *, show_key: bool) -> None:
+def checkpoint(context: Context, *, show_key: bool, stamp_file: IO[bytes] | None) -> None:
     """Print the latest signed checkpoint. Keep it where nobody who can change the store can change it."""
     proofs = proofs_of(context.config)
     if show_key:
@@ -110,9 +132,13 @@ def checkpoint(context: Context, *, show_key: bool) -> None:
     with open_database(context.config) as database:
         schema.require_current(database)
         with database.read() as connection:
-            latest = ledger.latest_checkpoint(connection)
+            latest = ledger.latest_checkpoint(connection) if stamp_file is None else stamps.latest(connection)
     if latest is None:
-        raise click.ClickException("no checkpoint was signed yet; it needs proof.signing_keys and a worker that runs")
+        what, needs = ("signed", "signing_keys") if stamp_file is None else ("stamped", "stamps")
+        raise click.ClickException(f"no checkpoint was {what} yet; it needs proof.{needs} and a worker that runs")
+    if stamp_file is not None:
+        stamp_file.write(stamps.token_of(latest))
+        click.echo(f"stamped at {_time(latest.stamped_at)} by the authority {latest.authority}", err=True)
     click.echo(latest.note, nl=False)
 
 
@@ -142,6 +168,10 @@ def proof(context: Context, place: int | None, old: int | None, size: int | None
                 row = ledger.entry(connection, place)
                 said |= {"index": place, "entry": row.entry if row is not None else None}
     print_json({**said, "path": [_text(one) for one in path]})
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _text(digest: bytes) -> str:

@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ import click
 from connector.cli.context import Context, pass_context
 from connector.cli.sign import headers_for, query_for
 from connector.inbound import Inbound
+from connector.sandbox.defaults import TIME_AUTHORITY_PORT
 from connector.wiring import loopback_client
 
 
@@ -76,22 +78,42 @@ def sample(email: str, subtask: str = "", new_uuid: Callable[[], uuid.UUID] = uu
 @click.option("--receiver", default="", help="Where the fake OneTrust sends its callbacks.")
 @click.option("--people", default=20, show_default=True, help="How many people and requests to make up.")
 @click.option("--finish-after", "finish_after_s", default=5.0, show_default=True, help="Seconds a deletion takes.")
-def sandbox(lytics_port: int, onetrust_port: int, receiver: str, people: int, finish_after_s: float) -> None:
+@click.option(
+    "--time-authority",
+    "root_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Serve a fake time-stamping authority too, at port 8093, and write its root certificate there.",
+)
+def sandbox(
+    lytics_port: int, onetrust_port: int, receiver: str, people: int, finish_after_s: float, root_file: Path | None
+) -> None:
     """Serve a fake Lytics and a fake OneTrust on loopback, to rehearse with."""
     from connector.sandbox.serve import serve
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve(
-        lytics_port,
-        onetrust_port,
-        receiver,
-        people=people,
-        finish_after_s=finish_after_s,
-        stop=stop,
-        ready=lambda lytics, onetrust: click.echo(f"lytics {lytics.url}\nonetrust {onetrust.url}"),
-    )
+    with _time_authority(root_file) if root_file is not None else nullcontext():
+        serve(
+            lytics_port,
+            onetrust_port,
+            receiver,
+            people=people,
+            finish_after_s=finish_after_s,
+            stop=stop,
+            ready=lambda lytics, onetrust: click.echo(f"lytics {lytics.url}\nonetrust {onetrust.url}"),
+        )
+
+
+@contextmanager
+def _time_authority(root_file: Path) -> Iterator[None]:
+    from connector.sandbox.time_authority import FakeTimeAuthority
+
+    with FakeTimeAuthority(TIME_AUTHORITY_PORT) as away:
+        root_file.write_text(away.root.pem)
+        click.echo(f"time authority {away.stamp_url}")
+        yield
 
 
 COMMANDS = (send, sandbox)

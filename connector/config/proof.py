@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from connector.config.secrets import resolve
 from connector.config.section import Section
+from connector.config.stamps import StampSettings
 from connector.private import Secret
 from connector.proof.keys import PublicKey, SigningKey, public_from_pem
 from connector.proof.note import ORIGIN
@@ -60,6 +61,14 @@ class ProofSettings(Section):
         "before and stay published, for which their public halves are enough. Without any nothing is signed, and "
         "receipts wait until there is one.",
     )
+
+    stamps: StampSettings | None = Field(None, description="Who stamps checkpoints; nobody if it is left out.")
+
+    @model_validator(mode="after")
+    def _signs_what_is_stamped(self) -> Self:
+        if self.stamps is not None and not self.signing_keys:
+            raise ValueError("stamps are made on signed checkpoints; set signing_keys")
+        return self
 
     def key(self) -> SigningKey | None:
         """Return the key that signs."""

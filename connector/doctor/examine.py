@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from connector.clock import Clock
 from connector.config import Config
-from connector.doctor import here, lytics, onetrust
+from connector.doctor import here, lytics, onetrust, stamps
 from connector.doctor.findings import Finding
 from connector.store import checkup
 from connector.wiring import open_database, reading_of
@@ -23,6 +23,7 @@ def examine(config: Config, clock: Clock) -> list[Finding]:
     for name, account in config.accounts.items():
         parts.append(partial(lytics.account, name, account, _mapped(config, name), clock))
     parts += [partial(onetrust.source, name, one, clock) for name, one in config.sources.items()]
+    parts.append(partial(stamps.authority, config, clock))
     with ThreadPoolExecutor(8, thread_name_prefix="doctor") as pool:
         return [one for found in pool.map(_safely, parts) for one in found]
 

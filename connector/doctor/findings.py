@@ -148,6 +148,19 @@ KINDS: Final[dict[str, Kind]] = {
         "OneTrust does not list a configured resolution for subtasks", "correct the id under report.resolutions"
     ),
     "resolutions_untold": _untold("the resolutions cannot be read", "give the credential DSAR_READ; ask again later"),
+    # the time-stamping authority
+    "stamps_fine": _fine("the time-stamping authority gives stamps that hold"),
+    "stamps_unreachable": _warning(
+        "the time-stamping authority does not answer", "check proof.stamps.url, name resolution and firewall"
+    ),
+    "stamps_refused": _warning(
+        "the time-stamping authority gives no stamp",
+        "check proof.stamps.policy and hash, and how often it may be asked",
+    ),
+    "stamps_wrong": _fault(
+        "the authority's stamp does not hold",
+        "check proof.stamps.trusted and url, and this machine's clock; see docs/audit-log.md",
+    ),
     "crashed": _untold("a check of the doctor failed itself", "please report it, with the class that is named"),
 }
 

@@ -24,6 +24,7 @@ from connector.services.reconcile import reconcile
 from connector.services.report import report
 from connector.services.shred import shred
 from connector.services.site import Site
+from connector.services.stamping import stamp
 from connector.services.submit import submit
 from connector.services.warn import warn
 from connector.services.watch import watch
@@ -101,6 +102,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("warn", warn, every=60, per=Per.SOURCE),
     Step("prune", prune, every=60),
     Step("shred", shred, every=60),
+    Step("stamp", stamp, every=12),
     # Before the look, so that whoever is not to be watched any more is not looked for.
     Step("forget", forget, every=12),
     Step("watch", watch, every=12, per=Per.ACCOUNT),

@@ -156,6 +156,9 @@ ACTIONS: Final[dict[str, str]] = {
     "receipt_issued": "a signed receipt was issued for an attempt of a request that ended",
     "receipt_impossible": "a receipt was owed of a request that is no longer in the store; there is none",
     "checkpoint_signed": "how the audit log stands was signed; `count` is the number of its entries",
+    "checkpoint_stamped": "a time-stamping authority stamped the checkpoint over `count` entries",
+    "stamp_failed": "the time-stamping authority gave no stamp, or one that does not hold; it is asked again at "
+    "`next_at`; `code` and `reason` say why",
     "worker_started": "the worker runs its steps",
     "worker_stopped": "the worker has finished what was in hand",
     "worker_restarts": "a worker lost the database or its jobs, and begins anew at `next_at`; nothing is lost",

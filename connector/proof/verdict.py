@@ -21,6 +21,12 @@ class Flaw(StrEnum):
     CHECKPOINT_MALFORMED = "checkpoint_malformed"
     CHECKPOINT_UNSIGNED = "checkpoint_unsigned"
     CHECKPOINT_FOREIGN = "checkpoint_foreign"  # of another log
+    STAMP_REFUSED = "stamp_refused"  # the authority gives none
+    STAMP_MALFORMED = "stamp_malformed"
+    STAMP_FOREIGN = "stamp_foreign"  # of other bytes, or the answer to another question
+    STAMP_UNTRUSTED = "stamp_untrusted"  # of an authority that is not trusted, or was not when it was made
+    STAMP_PURPOSE_WRONG = "stamp_purpose_wrong"  # the certificate is not for time stamps
+    STAMP_TIME_WRONG = "stamp_time_wrong"
 
 
 class Refuted(Exception):

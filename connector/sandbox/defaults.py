@@ -6,6 +6,7 @@ from typing import Final
 
 LYTICS_PORT: Final = 8091
 ONETRUST_PORT: Final = 8092
+TIME_AUTHORITY_PORT: Final = 8093
 RECEIVER_PORT: Final = 8080
 
 LYTICS_TOKEN: Final = "at.sandbox.rehearsal-token-not-a-secret"

@@ -15,6 +15,7 @@ from connector.proof import canonical, entries, jws, note, receipt, tree
 from connector.proof.note import Checkpoint
 from connector.proof.verdict import Refuted
 from connector.services.proofs import Proofs
+from connector.services.stamp_check import Stamped, check_stamps
 from connector.store import ledger, receipts
 from connector.store.columns import AnyRow, Connection
 from connector.store.guard_tables import audit
@@ -51,6 +52,7 @@ class Checked:
         signed: the size of the longest log that a checkpoint with a known key vouches for.
         gone: entries about requests that are no longer in the store; nothing to compare them with.
         waiting: moves and decisions that are not in the log yet.
+        stamped: what a time-stamping authority attests.
         findings: what contradicts what, the first bad entry of the log first.
     """
 
@@ -60,6 +62,7 @@ class Checked:
     checkpoints: int = 0
     gone: int = 0
     waiting: int = 0
+    stamped: Stamped = field(default_factory=Stamped)
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -101,6 +104,8 @@ class _Check:
             if bad:
                 break
             notice(self.frontier.size, size)
+        # Of a log that is bad further on, too: what an authority has seen before that stays attested.
+        self._stamps()
         if bad:
             # The first bad entry is the most pressing, and behind it nothing can be told apart.
             self.checked.findings.insert(0, bad)
@@ -114,6 +119,13 @@ class _Check:
             self._found(f"entry {self.frontier.size}: missing, a kept checkpoint is over {longer} entries")
         self._whole_tables()
         return self.checked
+
+    def _stamps(self) -> None:
+        stamping = self.proofs.stamping
+        trusted = stamping.trusted if stamping is not None else None
+        self.checked.stamped = check_stamps(self.connection, trusted, self.checked.size, MOST_FINDINGS)
+        for one in self.checked.stamped.findings:
+            self._found(one)
 
     def _found(self, what: str) -> None:
         if len(self.checked.findings) < MOST_FINDINGS:

@@ -10,5 +10,6 @@ from connector.store import guard_tables as guard_tables
 from connector.store import ledger_tables as ledger_tables
 from connector.store import seal_tables as seal_tables
 from connector.store import source_tables as source_tables
+from connector.store import stamp_tables as stamp_tables
 from connector.store import tangle_tables as tangle_tables
 from connector.store import watch_tables as watch_tables

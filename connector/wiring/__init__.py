@@ -56,6 +56,7 @@ from connector.wiring.alarms import alarms_of
 from connector.wiring.meters import open_meters, told_by
 from connector.wiring.onetrust import Tenant
 from connector.wiring.platforms import backstop_of, read_back, reporter
+from connector.wiring.stamps import stamping_of
 
 # Overrides given on the command line reach child processes through this variable, as a JSON list.
 OVERRIDES_VARIABLE: Final = "CONNECTOR_SET"
@@ -125,7 +126,7 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
         lease=lease,
         reached=stopper(os.environ),
         alarms=alarms_of(config, clock, meters),
-        proofs=proofs_of(config),
+        proofs=proofs_of(config, clock),
         suppression=suppression_of(config),
         confirm=partial(_confirm, http),
         wake=wake_nobody if database.is_sqlite else _waking(sources),
@@ -139,9 +140,11 @@ def suppression_of(config: Config) -> Suppression:
     return Suppression(of.keep_months * MONTH if of.keep_months else None, share)
 
 
-def proofs_of(config: Config) -> Proofs:
+def proofs_of(config: Config, clock: Clock | None = None) -> Proofs:
     """Return under which name and with which keys the site proves what it did."""
-    return Proofs(config.proof.origin, config.proof.key(), config.proof.former(), config.digest())
+    of = config.proof
+    stamping = stamping_of(of.stamps, clock or SystemClock()) if of.stamps is not None else None
+    return Proofs(of.origin, of.key(), of.former(), config.digest(), stamping)
 
 
 def _waking(sources: Mapping[str, SourceWork]) -> Callable[[Connection, Collection[str]], None]:

@@ -94,12 +94,15 @@ def test_every_way_of_signing_is_measured_beside_its_primitive() -> None:
 
 
 @pytest.mark.process
-def test_the_cost_of_sealing_is_measured_beside_the_same_without_a_cipher() -> None:
+def test_the_cost_of_sealing_logging_and_signing_is_measured_beside_the_same_without() -> None:
     done = bench("sealing", "--rounds", "1", "--json")
     assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)["sealing"]
-    assert list(figures) == ["stored in a shared commit", "read back and opened"]
-    assert all(one["ratio"]["median"] > 0 for one in figures.values())
+    found = json.loads(done.stdout)
+    assert list(found["sealing"]) == ["stored in a shared commit", "read back and opened"]
+    assert all(one["ratio"]["median"] > 0 for one in found["sealing"].values())
+    # The program itself counts what each side has to have issued.
+    assert list(found["proving"])[:-1] == ["without any", "+ sealed", "+ logged", "+ signed"]
+    assert found["proving"]["+ signed"]["ratio_to_the_one_above"]["median"] > 0
 
 
 def test_an_unknown_way_of_signing_is_told() -> None:

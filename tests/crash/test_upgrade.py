@@ -41,11 +41,13 @@ MIDDLES = {
     "0012": "CREATE INDEX ix_requests_readable",
     "0013": "CREATE TABLE watched",
     "0014": "CREATE TABLE alerts",
+    "0015": "CREATE TABLE stamp_turn",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {
     *("replays", "key_uses", "rolls", "fuses", "fuse_counts", "holds", "hold_forms", "audit", "data_keys"),
     *("suppressions", "watched", "returns", "follow_ons", "refusals", "alerts", "alert_messages", "own_keys"),
+    *("stamps", "stamp_turn"),
     *("access_fetches", "access_results", "tangle_releases", "ledger", "ledger_head", "checkpoints", "receipts"),
 }
 # Where there are rows, they are sealed.

@@ -45,6 +45,7 @@ def test_each_table_of_the_file_has_its_section() -> None:
         "[[alerts.slack]]",
         "[[alerts.mail]]",
         "[proof]",
+        "[proof.stamps]",
         "[retention]",
         "[suppression]",
         "[accounts.NAME]",

@@ -24,6 +24,7 @@ from connector.services.proofs import Proofs
 from connector.store import tables as t
 from connector.store.audit import Decision
 from connector.store.fuses import Scope
+from tests.support.authorities import StandInAuthority
 from tests.support.listings import Lister, Roll, asking, looking
 from tests.support.proofs import KEY, ORIGIN
 from tests.support.site import Bench
@@ -35,7 +36,7 @@ TABLES = tuple(t.metadata.sorted_tables)
 def rich_bench(folder: Path) -> Bench:
     """Return a site whose SQLite store is closed: what is open, held, ended, refused, unknown and unreported."""
     bench = Bench(f"sqlite:///{folder / 'store.db'}")
-    bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY))
+    bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY, stamping=StandInAuthority.at(bench.clock).stamping()))
     bench.beside(filing=StandInFiling(), commenter=StandInCommenter())
     _ended(bench)
     _guarded(bench)

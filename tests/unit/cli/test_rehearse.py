@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from connector.cli import rehearse
 from connector.cli.rehearse import receiver_url, sample
 from connector.clock import SystemClock
 from connector.sandbox import serve as sandbox_serve
@@ -158,3 +160,15 @@ def test_the_sandbox_serves_what_it_is_told_until_a_signal_and_says_where(
     done = run("sandbox", "--lytics-port", "1", "--onetrust-port", "2", "--people", "3", "--finish-after", "0.5")
     assert (done.status, done.out) == (0, "lytics http://127.0.0.1:1\nonetrust http://127.0.0.1:2\n")
     assert (served["ports"], served["people"], served["finish_after_s"]) == ((1, 2, ""), 3, 0.5)
+
+
+def test_the_sandbox_serves_a_time_authority_if_it_is_told_where_its_root_goes(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sandbox_serve, "serve", lambda *_, **__: None)
+    monkeypatch.setattr(rehearse, "TIME_AUTHORITY_PORT", 0)
+    done = run("sandbox", "--time-authority", str(tmp_path / "root.pem"))
+    assert done.status == 0
+    assert re.fullmatch(r"time authority http://127\.0\.0\.1:[0-9]+/tsr\n", done.out)
+    assert (tmp_path / "root.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")

@@ -32,13 +32,16 @@ from connector.store.access_tables import access_fetches
 from connector.store.audit import Decision
 from connector.store.browse import Wanted
 from connector.store.database import Database
+from connector.store.ledger_tables import checkpoints
 from connector.store.own_keys import Purpose
+from connector.store.stamp_tables import stamps
 from connector.store.tables import targets
 from connector.store.watch_tables import suppressions
 from connector.store.watch_tables import watched as watches_table
+from tests.support.authorities import StandInAuthority
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.proofs import KEY, ORIGIN
-from tests.support.site import Bench
+from tests.support.site import START, Bench
 from tests.support.stand_ins import StandInChannel, StandInCommenter, StandInReader
 
 FEW, MANY = 100, 10_000
@@ -390,6 +393,18 @@ def not_yet_deleted_again(bench: Bench) -> None:
     deleted_again(bench, over=False)
 
 
+def stamped_often(bench: Bench) -> None:
+    """Let there be a stamp on every checkpoint but the latest, whose turn it is."""
+    away = StandInAuthority.at(bench.clock)
+    bench.site = replace(bench.site, proofs=Proofs(ORIGIN, KEY, stamping=away.stamping()))
+    with bench.database.write() as connection:
+        number = connection.exec_driver_sql("SELECT count(*) FROM history").scalar_one()
+        signed = [{"size": one, "signed_at": START, "kid": "k", "note": "n"} for one in range(1, number + 1)]
+        connection.execute(checkpoints.insert(), signed)
+        kept = [{"size": one, "stamped_at": START, "authority": "a", "token": ""} for one in range(1, number)]
+        connection.execute(stamps.insert(), kept)
+
+
 Change = Callable[[Bench], None]
 CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "backstop": (backlog.DONE, "backstop", listed_open),
@@ -432,6 +447,7 @@ CASES: dict[str, tuple[backlog.Stage, str, Change | None]] = {
     "watch": (backlog.DONE, "watch", watched_over),
     "watch when nobody is due": (backlog.DONE, "watch", not_due),
     "watch when all are there again": (backlog.DONE, "watch", came_back),
+    "stamp": (backlog.DONE, "stamp", stamped_often),
     "forget": (backlog.DONE, "forget", not_watched_any_more),
     "forget when nothing is over": (backlog.DONE, "forget", not_due),
     "forget entries": (backlog.DONE, "forget", entries_over),

@@ -50,6 +50,7 @@ from connector.store import (
     pulse,
     receipts,
     returns,
+    stamp_tables,
     suppressions,
     targets,
     upkeep,
@@ -68,6 +69,7 @@ from connector.store.browse import Wanted
 from connector.store.fuses import Scope
 from connector.store.insertion import insert_or_leave
 from connector.store.tangle_tables import tangle_releases
+from tests.support.authorities import StandInAuthority
 from tests.support.listings import Lister, Roll, asking, listing, looking
 from tests.support.postgres import Server
 from tests.support.proofs import KEY, ORIGIN
@@ -80,7 +82,10 @@ WAITING = 1500
 # One row for each secret in use, one for each source and account, and a month of hours for each of these.
 # And one for each trouble that operators are told of, and each system that refuses us.
 ALWAYS_SMALL = frozenset(
-    {"key_uses", "rolls", "fuses", "fuse_counts", "ledger_head", "refusals", "alerts", "alert_messages", "own_keys"}
+    {
+        *("key_uses", "rolls", "fuses", "fuse_counts", "ledger_head", "stamp_turn"),
+        *("refusals", "alerts", "alert_messages", "own_keys"),
+    }
 )
 
 # Who asks besides the steps.
@@ -436,6 +441,8 @@ def fill_log(connection: Connection) -> None:
     ledger.append(connection, size, [b"%d" % number for number in range(HISTORY)])
     signed = [{"size": size + number, "signed_at": START, "kid": "k", "note": "n"} for number in range(1, HISTORY, 2)]
     connection.execute(p.checkpoints.insert(), signed)
+    stamped = [{"size": one["size"], "stamped_at": START, "authority": "a", "token": ""} for one in signed]
+    connection.execute(stamp_tables.stamps.insert(), stamped)
     issued = {"attempt": 1, "number": 0, "owed_at": START, "issued_at": START, "log_index": 1}
     connection.execute(p.receipts.insert(), [{"request_id": f"f{number:031x}", **issued} for number in range(HISTORY)])
 
@@ -495,7 +502,8 @@ def full_postgresql(postgres_server: Server) -> Iterator[tuple[Bench, Noted]]:
 def full(url: str) -> Iterator[tuple[Bench, Noted]]:
     bench = Bench(url, batch_max_values=5)
     with closing(bench.database):
-        bench.site = replace(bench.site, budgets=Budgets(20, 20, 20, 20), proofs=Proofs(ORIGIN, KEY))
+        proofs = Proofs(ORIGIN, KEY, stamping=StandInAuthority.at(bench.clock).stamping())
+        bench.site = replace(bench.site, budgets=Budgets(20, 20, 20, 20), proofs=proofs)
         noted = Noted()
         event.listen(bench.database.engine, "before_cursor_execute", noted.note)
         live(bench, noted)
