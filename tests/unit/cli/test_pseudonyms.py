@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.crypto.pseudonym import Pseudonymiser
-from connector.private import Secret
 from connector.store import guard_tables as g
 from connector.store import tables as t
-from tests.acceptance.journey import ROOT
-from tests.support.site import Bench
+from tests.support.site import KEY, Bench
 from tests.unit.cli.conftest import Run
 
 OLD = '"file:sandbox/pseudonym.secret"'
-KEY = Secret((ROOT / "config/sandbox/pseudonym.secret").read_text().strip(), "file:sandbox/pseudonym.secret")
 WHY = ("--reason", "ticket 4711")
 
 
 @pytest.fixture
 def bench(store_url: str) -> Iterator[Bench]:
     made = Bench(store_url)
-    made.site = replace(made.site, pseudonymiser=Pseudonymiser(KEY))
     for number in range(3):
         made.deliver(f"s{number}")
     yield made

@@ -565,6 +565,7 @@ class TestReceipts:
 
 def test_deliveries_say_under_which_key_they_were_hashed(bench: Bench) -> None:
     bench.deliver("s1")
+    bench.clock.advance(seconds=1)
     under(bench, CHANGED)
     bench.deliver("s2")
     with bench.database.read() as connection:
