@@ -102,8 +102,13 @@ def find(connection: Connection, *, hashes: Collection[str] = (), hold_id: str =
 
 def under_other_keys(connection: Connection, checks: Collection[str]) -> Sequence[str]:
     """Return the ids of standing holds that were made under other keys than these."""
-    condition = holds.c.key_check.not_in(checks)
-    return connection.scalars(select(holds.c.id).where(condition, _STANDING).order_by(holds.c.id)).all()
+    return [
+        hold_id
+        for one in sorted(keys_in_use(connection).difference(checks))
+        for hold_id in connection.scalars(
+            select(holds.c.id).where(holds.c.key_check == one, _STANDING).order_by(holds.c.id)
+        )
+    ]
 
 
 def remove(connection: Connection, hold_id: str, now: datetime) -> None:
