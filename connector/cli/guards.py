@@ -117,7 +117,8 @@ def hold() -> None:
 def add_holds(context: Context, file: IO[bytes] | None, reason: str, by: str, *, machine: bool) -> None:
     """Put identities on the list. Every request that names one of them is refused from now on."""
     values = _identities(file)
-    with context.open_site() as site:
+    # Whoever has to be kept is listed, whatever else is missing.
+    with context.open_site(hashes=False) as site:
         listed = holds.add(site, values, Decision(by, reason, context.clock.now()))
         late = holds.begun(site, values)
     if machine:
