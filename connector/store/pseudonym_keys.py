@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from sqlalchemy import Column, ColumnElement, Connection, TextClause, delete, exists, func, select, text
 
 from connector.codes import Code
-from connector.crypto.pseudonym import ID_CHARS, id_of
+from connector.crypto.pseudonym import id_of
 from connector.errors import Misconfigured
 from connector.ids import first_id
 from connector.store import keys
@@ -148,7 +148,7 @@ def _need(connection: Connection, id_: str, use: AnyRow | None, names: Collectio
 
 def _begins(column: Column[str], id_: str) -> ColumnElement[bool]:
     """Return the condition that a check belongs to a key, as an index answers it."""
-    return column.between(id_, id_ + "g") if len(id_) == ID_CHARS else column == id_
+    return column.between(id_, id_ + "g")
 
 
 def _count(connection: Connection, column: Column[str], *where: Condition) -> int:
