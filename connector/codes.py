@@ -61,6 +61,8 @@ class Code(StrEnum):
     STORE_MOVED = "store_moved"
     STORE_INCOMPLETE = "store_incomplete"
     SEALING_KEY_MISSING = "sealing_key_missing"
+    PSEUDONYM_KEY_MISSING = "pseudonym_key_missing"
+    PSEUDONYM_KEY_NEEDED = "pseudonym_key_needed"
     VALUE_UNREADABLE = "value_unreadable"
     COPY_REFUSED = "copy_refused"
     LOG_DAMAGED = "log_damaged"

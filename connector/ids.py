@@ -18,6 +18,11 @@ def new_id(now: datetime, random_bytes: Callable[[int], bytes] = os.urandom) -> 
     return _written(now, random_bytes(_RANDOM_BYTES).hex())
 
 
+def first_id(now: datetime) -> str:
+    """Return what sorts before every id of a row born at `now` or later, and behind every earlier one."""
+    return _written(now, "0" * 2 * _RANDOM_BYTES)
+
+
 def new_ids(moments: Sequence[datetime], random_bytes: Callable[[int], bytes] = os.urandom) -> list[str]:
     """Return a fresh id for each of many rows, by the moments of their birth, with one call to the system."""
     drawn = random_bytes(_RANDOM_BYTES * len(moments)).hex()

@@ -52,6 +52,20 @@ ENTRIES: Final[dict[Code, Entry]] = {
         "A key that the store's values are sealed with is missing",
         "Put the key back into store.sealing_keys, beside the new one; nothing was changed.",
     ),
+    Code.PSEUDONYM_KEY_MISSING: Entry(
+        Family.MISCONFIGURED,
+        503,
+        "A key that is still needed to recognise who and what came before is missing",
+        "Put the key back into store.other_pseudonym_keys; `connector keys pseudonyms` says for what it is needed and "
+        "until when. Nothing was changed.",
+    ),
+    Code.PSEUDONYM_KEY_NEEDED: Entry(
+        Family.MISCONFIGURED,
+        0,
+        "People would be forgotten without the pseudonym key",
+        "Bring what can be read under the present key with `connector keys rotate`, and end or take off what "
+        "`connector keys pseudonyms` counts.",
+    ),
     Code.VALUE_UNREADABLE: Entry(
         Family.MISCONFIGURED,
         503,
@@ -61,8 +75,8 @@ ENTRIES: Final[dict[Code, Entry]] = {
     Code.SUPPRESSION_ILLEGIBLE: Entry(
         Family.MISCONFIGURED,
         503,
-        "The suppression list was made under another pseudonym key",
-        "Put the former key back into store.pseudonym_key, or end those entries: `connector suppression end "
+        "A pseudonym key of the suppression list is missing",
+        "Put the key back into store.other_pseudonym_keys, or end those entries: `connector suppression end "
         "--former-key`.",
     ),
     Code.COPY_REFUSED: Entry(

@@ -58,11 +58,15 @@ class Context:
         return build_site(self.config, role=role)
 
     @contextmanager
-    def open_site(self) -> Iterator[Site]:
-        """Give what services work with, on a store that is current; it is closed afterwards."""
+    def open_site(self, *, hashes: bool = True) -> Iterator[Site]:
+        """Give what services work with, on a store that is current; it is closed afterwards.
+
+        Args:
+            hashes: whether every pseudonym key has to be there that is needed.
+        """
         site = self.site()
         with site.database:
-            schema.require_current(site.database)
+            schema.require_current(site.database, hashes=hashes)
             yield site
 
 

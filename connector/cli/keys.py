@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,15 +14,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from connector.cli.context import Context, pass_context, print_json
 from connector.cli.inspect import as_json, grid
+from connector.cli.pseudonyms import drop_pseudonym, pseudonyms
 from connector.cli.verify import kind_of
 from connector.config.checks import AllOfCheck, AnyOfCheck, Check
 from connector.config.checks.base import CheckSection
 from connector.policy.rotation import Held, Line, Standing, Use, key_report
 from connector.proof.keys import key_set, new_pem, public_from_pem
-from connector.services import rewrap
+from connector.services import pseudonyms as service
+from connector.services import rehash, rewrap
 from connector.store import keys as store_keys
 from connector.store import schema
-from connector.wiring import open_database, proofs_of
+from connector.store.database import Database
+from connector.wiring import keeping_of, open_database, proofs_of, pseudonymiser_of
 
 _WORDS = {Standing.NOT_YET: "not yet", Standing.NOT_CONFIGURED: "not configured"}
 
@@ -86,24 +90,53 @@ def _advice(one: rewrap.KeyUse) -> str:
     return "connector keys rotate" if one.data_keys else "can be removed"
 
 
-@keys.command()
-@pass_context
-def rotate(context: Context) -> None:
-    """Bring the data keys of all requests under the first of store.sealing_keys.
+_SEALING, _PSEUDONYM = "sealing", "pseudonym"
 
-    Receiver and worker go on meanwhile. If it is interrupted, the same command goes on.
+
+@keys.command()
+@click.argument("which", type=click.Choice([_SEALING, _PSEUDONYM]), required=False)
+@pass_context
+def rotate(context: Context, which: str | None) -> None:
+    """Bring what is sealed under the first of store.sealing_keys, and what is hashed under store.pseudonym_key.
+
+    Receiver and worker go on meanwhile. If it is interrupted, the same command goes on. WHICH is for one of the two.
     """
+    with open_database(context.config) as database:
+        # What can be read is hashed anew from itself, so that a lost pseudonym key is no reason not to.
+        schema.require_current(database, hashes=False)
+        if which in (None, _SEALING):
+            _rotate_sealing(context, database)
+        if which in (None, _PSEUDONYM):
+            _rotate_pseudonyms(context, database)
+
+
+def _rotate_sealing(context: Context, database: Database) -> None:
+    with _told("data keys") as tell:
+        done = rewrap.rewrap_all(database, tell)
+    click.echo(f"{done} data keys were brought under {context.config.store.sealing_keys[0].id}")
+    for one in rewrap.uses(database):
+        if not one.seals:
+            click.echo(f"{one.name} opens nothing any more: take it out of store.sealing_keys, then destroy it")
+
+
+def _rotate_pseudonyms(context: Context, database: Database) -> None:
+    pseudonymiser = pseudonymiser_of(context.config)
+    with _told("hashes") as tell:
+        done = rehash.rehash_all(database, pseudonymiser, tell)
+    click.echo(f"{done} requests and entries were hashed under {pseudonymiser.name}")
+    for one in service.uses(database, pseudonymiser, keeping_of(context.config)):
+        if one.name and not one.hashes:
+            click.echo(f"{one.name}: {one.advice}")
+
+
+@contextmanager
+def _told(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give what shows how far it is, where somebody looks."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=40), MofNCompleteColumn(), TimeElapsedColumn())
-    with open_database(context.config) as database:
-        schema.require_current(database)
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("data keys")
-            done = rewrap.rewrap_all(database, lambda at, of: progress.update(bar, completed=at, total=of))
-        former = [one for one in rewrap.uses(database) if not one.seals]
-    click.echo(f"{done} data keys were brought under {context.config.store.sealing_keys[0].id}")
-    for one in former:
-        click.echo(f"{one.name} opens nothing any more: take it out of store.sealing_keys, then destroy it")
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(what)
+        yield lambda at, of: progress.update(bar, completed=at, total=of)
 
 
 def _cells(line: Line) -> tuple[object, ...]:
@@ -172,5 +205,8 @@ def show_public(context: Context) -> None:
     """Print the public keys under which receipts are verified, as /.well-known/jwks.json shows them."""
     print_json(key_set(proofs_of(context.config).keys))
 
+
+keys.add_command(pseudonyms)
+keys.add_command(drop_pseudonym)
 
 COMMANDS = (keys,)

@@ -19,7 +19,7 @@ from connector.cli.guards import by_whom, from_file
 from connector.cli.inspect import as_json, grid
 from connector.model import Identity
 from connector.private import Private
-from connector.services import holds, suppression
+from connector.services import suppression
 from connector.states import WatchState
 from connector.store import returns as store_returns
 from connector.store import suppressions as store_suppressions
@@ -91,8 +91,8 @@ def export(context: Context, account_name: str | None, false_positives: float, o
 @pass_context
 def list_entries(context: Context, limit: int, after: str, *, machine: bool) -> None:
     """List the entries: since when, for which request, and whether they are watched. Who they are is not known here."""
-    with context.open_site() as site:
-        check = holds.key_check(site)
+    with context.open_site(hashes=False) as site:
+        checks = site.pseudonymiser.checks
         with site.database.read() as connection:
             found = store_suppressions.listed(connection, after.lower(), limit + 1)
             back = store_watched.count(connection, WatchState.RETURNED)
@@ -110,7 +110,7 @@ def list_entries(context: Context, limit: int, after: str, *, machine: bool) -> 
             "next_look": one.next_at,
             "watched_until": one.ends_at,
             "deleted_again": one.again or 0,
-            "recognises": one.key_check == check,
+            "recognises": one.key_check in checks,
         }
         for one in page
     ]
@@ -136,7 +136,11 @@ def list_entries(context: Context, limit: int, after: str, *, machine: bool) -> 
 @kind_option
 @from_file
 @click.option("--id", "ids", multiple=True, metavar="ID", help="An entry as `list` names it; instead of identities.")
-@click.option("--former-key", is_flag=True, help="All that were made under another pseudonym key; instead of both.")
+@click.option(
+    "--former-key",
+    is_flag=True,
+    help="All that were made under a pseudonym key that is not configured; instead of both.",
+)
 @with_reason
 @by_whom
 @as_json
@@ -159,7 +163,7 @@ def end(
     decision = Decision(by, reason, context.clock.now())
     asked = [] if ids or former_key else _identities(kind, file)
     account = "" if ids or former_key else context.pick_account(account_name)
-    with context.open_site() as site:
+    with context.open_site(hashes=not former_key) as site:
         if former_key:
             ended = suppression.end_illegible(site, decision)
         else:

@@ -18,7 +18,7 @@ from connector.config.alerts import AlertsSettings, only_a_rehearsal
 from connector.config.api import ApiSettings
 from connector.config.checks import Check, can_pass_together, key_addresses, needs_url, token_clients
 from connector.config.dashboard import DashboardSettings
-from connector.config.fields import Name, PlatformName, SenderUrlOrNone, StoreUrl
+from connector.config.fields import Name, PlatformName, SenderUrlOrNone
 from connector.config.fuse import SourceFuseSettings
 from connector.config.generic import GenericSettings
 from connector.config.mapping import RuleSettings
@@ -28,33 +28,12 @@ from connector.config.outbound import OutboundSettings
 from connector.config.processes import EngineSettings, LogSettings, ServerSettings
 from connector.config.proof import ProofSettings
 from connector.config.retention import RetentionSettings
-from connector.config.sealing import SealingKeyRef
-from connector.config.secrets import Distinct, KeyRef
 from connector.config.section import Section
+from connector.config.store import StoreSettings
 from connector.config.suppression import SuppressionSettings, WatchWord
 from connector.hosts import AllowedHost
 from connector.policy.deadlines import Regulation
 from connector.private import Secret
-
-
-class StoreSettings(Section):
-    """Where everything is kept."""
-
-    url: StoreUrl = Field(
-        description="`sqlite:///PATH` (relative to this file) or `postgresql://USER@HOST/NAME`, or a reference to it; "
-        "a URL with a password belongs behind a reference."
-    )
-    pseudonym_key: KeyRef = Field(
-        description="The key of the hashes under which identities are looked up: a reference to at least 32 random "
-        "bytes. Keep it: with another key, earlier identities are not recognised."
-    )
-    sealing_keys: Annotated[tuple[SealingKeyRef, ...], Field(min_length=1), Distinct] = Field(
-        description="The keys that everything personal is sealed with: references to at least 32 random bytes each, or "
-        '`{ id = "NAME", command = ["PROGRAM", …] }` for a command that prints one. The first seals, all of them open; '
-        "`connector keys rotate` brings everything under the first. Keep them apart from the store and its backups: "
-        "without them nobody can read it."
-    )
-
 
 # Which table each platform needs, and no other platform takes.
 _TABLE_OF: Final = {"onetrust": "report", "generic": "generic"}
@@ -250,8 +229,9 @@ class Config(Section):
                     f"sources.{name}: watch looks people up, and its account has look_up off; leave it out"
                 )
         share = self.suppression.share_key
-        if share is not None and share.matches(self.store.pseudonym_key.reveal()):
-            raise ValueError("suppression.share_key is store.pseudonym_key, which nobody else may have")
+        pseudonyms = (self.store.pseudonym_key, *self.store.other_pseudonym_keys)
+        if share is not None and any(share.matches(one.reveal()) for one in pseudonyms):
+            raise ValueError("suppression.share_key is a pseudonym key of the store, which nobody else may have")
         return self
 
     @model_validator(mode="after")

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from connector.clock import Clock
 from connector.config import Config
-from connector.doctor import here, lytics, onetrust, stamps
+from connector.doctor import here, lytics, onetrust, pseudonyms, stamps
 from connector.doctor.findings import Finding
 from connector.store import checkup
-from connector.wiring import open_database, reading_of
+from connector.wiring import keeping_of, open_database, pseudonymiser_of, reading_of
 
 Part: TypeAlias = Callable[[], Iterable[Finding]]
 
@@ -46,6 +46,7 @@ def _store(config: Config, clock: Clock) -> Iterator[Finding]:
         return
     with open_database(config) as database:
         yield from here.store(database, clock.now())
+        yield from pseudonyms.keys(database, pseudonymiser_of(config), keeping_of(config))
 
 
 def _mapped(config: Config, account: str) -> set[tuple[str, str]]:

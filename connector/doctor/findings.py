@@ -71,6 +71,17 @@ KINDS: Final[dict[str, Kind]] = {
         "a key that the store's values are sealed with is not in store.sealing_keys",
         "put it back beside the others; `connector keys sealing` shows which one is wanted",
     ),
+    "pseudonym_key_missing": _fault(
+        "a pseudonym key is missing without which somebody who was deleted, or is held, would be forgotten",
+        "put it back into store.other_pseudonym_keys; `connector keys pseudonyms` shows which one is wanted",
+    ),
+    "pseudonym_key_needed": _fine("a former pseudonym key is still needed"),
+    "pseudonym_key_in_use": _warning(
+        "requests are still hashed under a former pseudonym key", "run `connector keys rotate pseudonym`"
+    ),
+    "pseudonym_key_idle": _warning(
+        "a pseudonym key recognises nothing", "take it out of store.other_pseudonym_keys, unless it is one to come"
+    ),
     "deadlines_fine": _fine("no open request is due within 7 days"),
     "deadline_near": _warning("open requests are due within 7 days", "see `connector status --list 20`"),
     "deadline_passed": _fault("open requests are past their due date", "see `connector status --list 20`"),

@@ -107,7 +107,7 @@ ACTIONS: Final[dict[str, str]] = {
     "request_tangled": "a profile has more identifiers that the request does not name than tangled_above; it is held. "
     "`count`: the most of one field",
     "hold_applied": "a request names somebody on the legal hold list; rejected, or held if something went before",
-    "holds_illegible": "the legal hold list was made under another pseudonym key; nothing is submitted in any account",
+    "holds_illegible": "a pseudonym key of the legal hold list is missing; nothing is submitted in any account",
     "schema_wrong": "the account's schema lacks a mapped field, or does not use it as an identity; see schema_check",
     "schema_not_checked": "the account's schema could not be read, which keeps nobody from working",
     "approval_awaited": "values wait for a person to approve them; see `connector preview`",

@@ -146,7 +146,8 @@ def preview(
 
 
 def _part(table: str, name: str, rows: Sequence[AnyRow], examples: int) -> Part:
-    distinct = {row.value_hash: row for row in rows}
+    # By their values: while a pseudonym key is changed, some hashes are under another key than others.
+    distinct = {row.value: row for row in rows}
     known = Counter((row.known_before or "not_looked_up") for row in distinct.values())
     shown = [masked(row.value) for row in list(distinct.values())[:examples]]
     words = {one.value if isinstance(one, Presence) else one: number for one, number in known.items()}
@@ -158,10 +159,8 @@ def _part(table: str, name: str, rows: Sequence[AnyRow], examples: int) -> Part:
         words,
         shown,
         strangers=most_of(row.strangers_in or {} for row in rows),
-        tangled=len({row.value_hash for row in rows if row.strangers}),
-        not_shown=len(
-            {row.value_hash for row in rows if row.known_before is Presence.PRESENT and row.strangers is None}
-        ),
+        tangled=len({row.value for row in rows if row.strangers}),
+        not_shown=len({row.value for row in rows if row.known_before is Presence.PRESENT and row.strangers is None}),
     )
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from connector.codes import Code
 from connector.errors import ConnectorError, Rejected, Temporary
+from connector.services import names, rehash
+from connector.services.names import Names
 from connector.services.site import Site
 from connector.states import FINISHED_REQUESTS, RequestState
 from connector.store import addresses, arrivals, claims, confirmations, reports, requests, twins
 from connector.store.claims import Claim, Replay
 from connector.store.columns import AnyRow, Connection
+from connector.store.recognising import Known
 from connector.store.requests import NewIdentity
 
 # Ended, but not well: a further call of the source is a deliberate new attempt.
@@ -46,6 +49,7 @@ class Arrival:
     Attributes:
         values: of the request's row.
         has_event_id: whether the sender gave this one delivery an id.
+        names: what it goes by under every pseudonym key, first under the present one, as everything else says it.
     """
 
     claim: Claim
@@ -54,6 +58,7 @@ class Arrival:
     identities: Sequence[NewIdentity] = field(repr=False)
     has_event_id: bool
     at: datetime
+    names: Sequence[Names] = ()
 
     @property
     def keys(self) -> tuple[tuple[str, str, str], ...]:
@@ -61,6 +66,18 @@ class Arrival:
         source = self.claim.source
         keys = ("request", source, self.values["request_key"]), ("claim", source, self.claim.claim_key)
         return keys if self.replay is None else (*keys, ("replay", source, self.replay.replay_hash))
+
+    def known_as(self, known: Known) -> Arrival:
+        """Return it under the names by which it is known, so that the unique indexes decide about it as ever."""
+        source, values, claim, replay = self.claim.source, self.values, self.claim, self.replay
+        for one in self.names[1:]:
+            if (source, one.request_key) in known.requests:
+                values = {**values, "request_key": one.request_key}
+            if (source, one.claim_key) in known.claims:
+                claim = replace(claim, claim_key=one.claim_key)
+            if replay is not None and (source, one.replay_hash) in known.replays:
+                replay = replace(replay, replay_hash=one.replay_hash)
+        return replace(self, values=values, claim=claim, replay=replay)
 
     @property
     def row(self) -> arrivals.New:
@@ -82,7 +99,7 @@ def store_together(site: Site, arrived: Sequence[Arrival]) -> Sequence[Stored | 
     """
     try:
         with site.database.write() as connection:
-            outcomes = _store_all(connection, arrived)
+            outcomes = _store_all(site, connection, arrived)
             told = zip(arrived, outcomes, strict=True)
             brought = {one.claim.source for one, what in told if isinstance(what, Stored) and not what.duplicate}
             if brought:
@@ -111,8 +128,11 @@ def _store_each(site: Site, arrived: Sequence[Arrival]) -> list[Stored | Connect
     return outcomes
 
 
-def _store_all(connection: Connection, arrived: Sequence[Arrival]) -> list[Stored | ConnectorError]:
+def _store_all(site: Site, connection: Connection, arrived: Sequence[Arrival]) -> list[Stored | ConnectorError]:
     """Store what has nothing to do with the others at once, then the rest in its order: as if one after the other."""
+    if any(len(one.names) > 1 for one in arrived):
+        known = names.find(connection, [(one.claim.source, one.names) for one in arrived])
+        arrived = [one.known_as(known) for one in arrived]
     counted = Counter(key for one in arrived for key in one.keys)
     unrelated = [one for one in arrived if all(counted[key] == 1 for key in one.keys)]
     # In one order in every process, so that two that store the same requests do not wait for each other in a circle.
@@ -121,15 +141,16 @@ def _store_all(connection: Connection, arrived: Sequence[Arrival]) -> list[Store
     new = {id(one): request_id for one, request_id in zip(unrelated, inserted, strict=True) if request_id is not None}
     twins.lock_known(connection, {one.keys[0][1:] for one in arrived if id(one) not in new})
     return [
-        Stored(new[id(one)], duplicate=False) if id(one) in new else _store_known(connection, one) for one in arrived
+        Stored(new[id(one)], duplicate=False) if id(one) in new else _store_known(site, connection, one)
+        for one in arrived
     ]
 
 
-def _store_known(connection: Connection, arrival: Arrival) -> Stored | ConnectorError:
+def _store_known(site: Site, connection: Connection, arrival: Arrival) -> Stored | ConnectorError:
     """Store a delivery of a request that is there already; a refusal leaves no trace of it."""
     savepoint = connection.begin_nested()
     try:
-        stored = _add(connection, arrival)
+        stored = _add(site, connection, arrival)
     except Rejected as refusal:
         savepoint.rollback()
         return refusal
@@ -137,7 +158,7 @@ def _store_known(connection: Connection, arrival: Arrival) -> Stored | Connector
     return stored
 
 
-def _add(connection: Connection, arrival: Arrival) -> Stored:
+def _add(site: Site, connection: Connection, arrival: Arrival) -> Stored:
     now, claim = arrival.at, arrival.claim
     named, fresh = requests.find_or_insert(connection, arrival.values, now)
     row = twins.followed(connection, named, lock=True)
@@ -145,7 +166,7 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
     seen = claims.claim_replay(connection, arrival.replay, row.id) if arrival.replay is not None else None
     if seen is not None:
         # The very same delivery once more, by the sender or by somebody who recorded it.
-        if seen.body_digest != claim.body_digest or seen.request_id not in same:
+        if not claim.has_body(seen.body_digest) or seen.request_id not in same:
             raise Rejected(Code.DELIVERY_REPLAYED)
         assert arrival.replay is not None
         # A retry under the same id has a later time: it would be let in for longer than the first.
@@ -153,7 +174,7 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
         return Stored(row.id, duplicate=True)
     earlier = claims.claim(connection, claim, row.id)
     if earlier is not None:
-        if earlier.body_digest != claim.body_digest or earlier.request_id not in same:
+        if not claim.has_body(earlier.body_digest) or earlier.request_id not in same:
             raise Rejected(Code.EVENT_CONFLICT)
         # Without an event id nothing tells a replay from a source that asks again on purpose, with the same bytes.
         # It is taken for the latter: that starts something only if the request failed, and then nothing new.
@@ -166,6 +187,9 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
         if row.state not in _MAY_START_AGAIN:
             return _known_shredded(connection, row, arrival, counts=counts)
         requests.begin_anew(connection, row)
+    if counts and not fresh:
+        # What is added is hashed under the present key, so what is there has to be as well.
+        rehash.bring(connection, site.pseudonymiser, [row.id])
     added = requests.add_identities(connection, row.id, arrival.identities, now, look=not fresh) if counts else 0
     if fresh:
         return Stored(row.id, duplicate=False)
@@ -179,7 +203,7 @@ def _add(connection: Connection, arrival: Arrival) -> Stored:
 
 def _known_shredded(connection: Connection, row: AnyRow, arrival: Arrival, *, counts: bool) -> Stored:
     """Answer a further call for a request that is over and of which nothing personal is left."""
-    if counts and not requests.knows(connection, row.id, {one.value_hash for one in arrival.identities}):
+    if counts and not requests.knows(connection, row.id, arrival.identities):
         raise Rejected(Code.REQUEST_FINISHED)
     return Stored(row.id, duplicate=True)
 

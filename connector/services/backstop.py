@@ -15,6 +15,7 @@ from connector.model import Task
 from connector.policy.deadlines import due_date
 from connector.policy.retry import next_try
 from connector.services.arrivals import Arrival, store_together
+from connector.services.intake import note_pseudonyms
 from connector.services.remote import HALTING, call_each
 from connector.services.rules import BackstopRules
 from connector.services.site import Site, SourceWork
@@ -97,6 +98,11 @@ def _take_in(site: Site, source: SourceWork, tasks: Sequence[Task]) -> Connector
             or (not one.failed and rolls.told_of_failure(connection, known[one.request_key]))
         ]
     failed: ConnectorError | None = None
+    try:
+        if missed:
+            note_pseudonyms(site, site.clock.now())
+    except ConnectorError as error:
+        return error
     arrivals = [_arrival(site, source, one, known.get(one.request_key)) for one in missed]
     for outcome in store_together(site, arrivals) if arrivals else ():
         if isinstance(outcome, ConnectorError):
@@ -110,9 +116,20 @@ def _arrival(site: Site, source: SourceWork, task: Task, row: AnyRow | None) -> 
     """Return what a delivery about a task would have brought, had it come; the listing tells the rest."""
     now = site.clock.now()
     attempt = row.attempt if row is not None else 0
-    digest = site.pseudonymiser.of_bytes(f"body:{source.name}", f"{PRINCIPAL}:{task.request_key}:{attempt}".encode())
+    body = f"{PRINCIPAL}:{task.request_key}:{attempt}".encode()
+    digest, *former = (one.of_bytes(f"body:{source.name}", body) for one in site.pseudonymiser.all)
     due = due_date(now, regulation=source.regulation)
-    claim = Claim(source.name, f"{PRINCIPAL}:{attempt}:{task.request_key}", digest, now, None, PRINCIPAL, "")
+    claim = Claim(
+        source.name,
+        f"{PRINCIPAL}:{attempt}:{task.request_key}",
+        digest,
+        now,
+        None,
+        PRINCIPAL,
+        "",
+        site.pseudonymiser.id,
+        frozenset(former),
+    )
     values: dict[str, Any] = {
         "source": source.name,
         "request_key": task.request_key,
@@ -126,5 +143,6 @@ def _arrival(site: Site, source: SourceWork, task: Task, row: AnyRow | None) -> 
         "callback_url": None,
         "state": RequestState.UNCONFIRMED,
         "confirm_at": now,
+        "hash_key": site.pseudonymiser.id,
     }
     return Arrival(claim, values, None, (), has_event_id=False, at=now)

@@ -18,7 +18,7 @@ from connector.services.rules import LookUp
 from connector.services.settle import settle
 from connector.services.site import AccountWork, Site
 from connector.states import TargetState
-from connector.store import requests, targets
+from connector.store import distinct, requests, targets
 from connector.store.columns import AnyRow, Connection
 
 # However long the worker or the account stood still, nobody fails on fewer look-ups than these.
@@ -104,7 +104,7 @@ def _confirm_by_counts(site: Site, rows: Sequence[AnyRow]) -> None:
     ends: dict[End, list[str]] = defaultdict(list)
     with site.database.write() as connection:
         unchanged = _lock(connection, rows)
-        sent = {one: targets.values_of_operation(connection, one) for one in {row.operation_id for row in rows}}
+        sent = {one: distinct.values_of_operation(connection, one) for one in {row.operation_id for row in rows}}
         for row in rows:
             if row.id in unchanged:
                 ends[by_counts(sent[row.operation_id], row.requested, row.deleted)].append(row.id)

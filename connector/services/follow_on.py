@@ -26,12 +26,12 @@ from connector.store.requests import NewIdentity
 DUE_WITHIN: Final = timedelta(days=30)
 
 
-def begin(site: Site, connection: Connection, watch: AnyRow, found: Sequence[tuple[Target, str]], now: datetime) -> str:
+def begin(site: Site, connection: Connection, watch: AnyRow, found: Sequence[Target], now: datetime) -> str:
     """Begin a request that deletes again what was found of one request; return its id.
 
     Args:
         watch: one of their rows.
-        found: where each was found, and the hash of its target.
+        found: where each was found.
     """
     values = {
         "source": watch.source,
@@ -48,13 +48,14 @@ def begin(site: Site, connection: Connection, watch: AnyRow, found: Sequence[tup
         "due_basis": "follow_on",
         "mapping_digest": site.sources[watch.source].rules.digest,
         "warned_at": now,
+        "hash_key": site.pseudonymiser.id,
     }
     row, _ = requests.find_or_insert(connection, values, now)
     follow_ons.follow(connection, row.id, watch.request_id)
     # Lytics' own names, which no mapping has as a kind.
-    new = [NewIdentity(f"{target.table}.{target.field}", target.value, value_hash) for target, value_hash in found]
+    targets = {site.pseudonymiser.of_target(watch.account, one.table, one.field, one.value): one for one in found}
+    new = [NewIdentity(f"{one.table}.{one.field}", one.value, value_hash) for value_hash, one in targets.items()]
     requests.add_identities(connection, row.id, new, now, look=False)
-    targets = {value_hash: target for target, value_hash in found}
     known = identities.of_requests(connection, [row.id])[row.id]
     identities.record(connection, [(one, Mapped(IdentityState.MAPPED, (targets[one.value_hash],))) for one in known])
     made = [NewTarget(row, one.id, watch.account, targets[one.value_hash], one.value_hash) for one in known]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from connector.crypto.pseudonym import target_scope
 from connector.services.remember import rule_for, times
 from connector.services.site import Site
 from connector.states import FULFILLED_TARGETS, ReturnState, TargetState, WatchState
@@ -38,7 +39,7 @@ def _resolve(site: Site) -> bool:
         returns.look_again(connection, waiting, now + _LOOK_AGAIN)
         originals = follow_ons.lock_originals(connection, {one.request_id for one in found})
         there = {row.id: row for row in watched.lock(connection, {one.suppression_id for one in found})}
-        left = returns.left(connection, found)
+        left = _left(site, connection, found)
         by_follow_on: dict[tuple[str, str, ReturnState], list[AnyRow]] = defaultdict(list)
         for one in found:
             gone = left.get(one.id) in FULFILLED_TARGETS
@@ -53,6 +54,22 @@ def _resolve(site: Site) -> bool:
         log = site.log.info if state is ReturnState.DELETED else site.log.error
         log("return_ended", request_id=request_id, follow_on_id=follow_on_id, state=state, count=len(those))
     return len(looked_at) == _AT_ONCE
+
+
+def _left(site: Site, connection: Connection, found: Sequence[AnyRow]) -> dict[str, TargetState]:
+    """Return how the follow-ons of returns left each value, by the id of the return.
+
+    An entry and what deletes it again may be hashed under different keys.
+    """
+    entries = returns.entries(connection, found)
+    states: dict[tuple[str, str], TargetState] = {}
+    for one in returns.targets_of(connection, {one.follow_on_id for one in found}):
+        hashes = [one.value_hash]
+        if one.value is not None:
+            hashes += site.pseudonymiser.each(target_scope(one.account, one.lytics_table, one.field), one.value)
+        states |= {(one.request_id, each): one.state for each in hashes}
+    ended = {one.id: states.get((one.follow_on_id, entries.get(one.id, ""))) for one in found}
+    return {id_: state for id_, state in ended.items() if state is not None}
 
 
 def _why(row: AnyRow, left: TargetState | None) -> str:

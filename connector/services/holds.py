@@ -27,24 +27,20 @@ from connector.store.holds import LEGAL_HOLD
 _REMIND: Final = timedelta(hours=1)
 # Shorter ones are in too many identities' place: nobody is named by them.
 LEAST_CHARS: Final = 3
+_SCOPE: Final = "hold"
 # Requests whose values are in memory at the same time, and holds that share a commit.
 _TOGETHER: Final = 500
 
 
-def key_check(site: Site) -> str:
-    """Return what tells under which key hashes are made now."""
-    return site.pseudonymiser.of("hold key", Private("which key is it"))
-
-
-def hash_of(site: Site, form: Private) -> str:
-    """Return the hash of a loose form, as it stands on the list."""
-    return site.pseudonymiser.of("hold", form)
+def hashes_of(site: Site, form: Private) -> tuple[str, ...]:
+    """Return the hashes of a loose form, as it may stand on the list: the one under the present key first."""
+    return site.pseudonymiser.each(_SCOPE, form)
 
 
 def may_be_read(site: Site) -> bool:
     """Say whether everybody on the list would be recognised; say in the log if not.
 
-    With another pseudonym key nobody would. Nothing is submitted then, in any account.
+    Without the pseudonym key that they were listed under nobody would. Nothing is submitted then, in any account.
     """
     with site.database.read() as connection:
         keys = holds.keys_in_use(connection)
@@ -58,8 +54,8 @@ def may_be_read(site: Site) -> bool:
 
 
 def are_legible(site: Site, keys: Collection[str]) -> bool:
-    """Say whether holds that were made under these keys recognise anybody under the present one."""
-    return set(keys) <= {key_check(site)}
+    """Say whether all keys are configured under which these holds were made."""
+    return site.pseudonymiser.checks.issuperset(keys)
 
 
 def named_by(site: Site, connection: Connection, values: Mapping[str, Iterable[Private]]) -> set[str]:
@@ -73,7 +69,8 @@ def named_by(site: Site, connection: Connection, values: Mapping[str, Iterable[P
     of_hash: dict[str, set[str]] = defaultdict(set)
     for request_id, those in values.items():
         for form in {loose_form(one) for one in those}:
-            of_hash[hash_of(site, form)].add(request_id)
+            for one in hashes_of(site, form):
+                of_hash[one].add(request_id)
     return {request_id for one in holds.known(connection, of_hash) for request_id in of_hash[one]}
 
 
@@ -126,16 +123,17 @@ def fault_in(value: Private) -> str:
 def add(site: Site, values: Collection[Private], decision: Decision) -> Listed:
     """Put identities on the list. Committed, it stops every call that was not being made by then."""
     rule_sets = [one.rules for one in site.sources.values()]
-    check, new = key_check(site), 0
+    check, new = site.pseudonymiser.check, 0
     hashed = [
-        (hash_of(site, loose_form(one)), {hash_of(site, form) for form in forms_of(one, rule_sets)}) for one in values
+        (hashes_of(site, loose_form(one)), {hashes_of(site, form)[0] for form in forms_of(one, rule_sets)})
+        for one in values
     ]
     # Nobody who delivers has to wait for a long list. Killed in between, the same list again adds the rest.
     for start in range(0, len(hashed), _TOGETHER):
         with site.database.write() as connection:
             holds.let_nobody_submit(connection)
-            for value_hash, forms in hashed[start : start + _TOGETHER]:
-                hold_id, is_new = holds.add(connection, value_hash, forms, check, decision)
+            for hashes, forms in hashed[start : start + _TOGETHER]:
+                hold_id, is_new = holds.add(connection, hashes, forms, check, decision)
                 new += is_new
                 if is_new:
                     audit.note(connection, decision, "hold_added", hold_id)
@@ -161,15 +159,15 @@ def begun(site: Site, values: Collection[Private]) -> list[str]:
 def remove(site: Site, values: Collection[Private], hold_ids: Collection[str], decision: Decision) -> Listed:
     """Take identities off the list, given by themselves or by their holds; what it had stopped is looked at again."""
     with site.database.write() as connection:
-        found = [holds.find(connection, value_hash=hash_of(site, loose_form(one))) for one in values]
+        found = [holds.find(connection, hashes=hashes_of(site, loose_form(one))) for one in values]
         found += [holds.find(connection, hold_id=one) for one in hold_ids]
         return _remove(connection, found, decision)
 
 
 def remove_illegible(site: Site, decision: Decision) -> Listed:
-    """Take off the list whatever was put there under another pseudonym key, and recognises nobody any more."""
+    """Take off the list whatever was put there under a pseudonym key that is not configured: it recognises nobody."""
     with site.database.write() as connection:
-        old = holds.find(connection, other_than=key_check(site))
+        old = holds.under_other_keys(connection, site.pseudonymiser.checks)
         return _remove(connection, [[one] for one in old], decision)
 
 

@@ -8,16 +8,18 @@ from datetime import datetime
 from functools import partial
 
 from connector.codes import Code
+from connector.crypto.pseudonym import Pseudonymiser, identity_scope
 from connector.errors import ConnectorError, Rejected, Temporary
 from connector.inbound import Inbound
-from connector.model import Call, Purpose, Verified
+from connector.model import Call, Identity, Purpose, Verified
 from connector.policy.deadlines import due_date
 from connector.private import Private
 from connector.services.arrivals import Arrival, store_together
 from connector.services.kinds import refusal_of, refusal_to_begin
+from connector.services.names import Names
 from connector.services.site import Site, SourceWork
 from connector.states import RequestState
-from connector.store import keys
+from connector.store import keys, pseudonym_keys
 from connector.store.claims import Claim, Replay
 from connector.store.requests import NewIdentity
 
@@ -113,26 +115,27 @@ def _confirm(site: Site, source: SourceWork, verified: Verified, url: Private) -
 
 
 def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: datetime) -> Accepted:
-    digest = site.pseudonymiser.of_bytes(f"body:{source.name}", verified.payload)
-    replay = _replay_of(site, source, verified, digest)
-    # What would not be carried out, such as a test or an access request, never joins an erasure that goes by the same
-    # id, and never stands in its way.
-    # Where the source itself is asked, its word counts.
-    apart = "" if source.read_back is not None else _apart(source, call)
-    request_key = apart + (call.request_key or f"body:{digest}")
+    note_pseudonyms(site, now)
+    names = [_names(one, source, verified, call) for one in site.pseudonymiser.all]
+    present, former = names[0], names[1:]
     due = due_date(now, platform_due=call.due_at, regulation=source.regulation, country=call.country)
     claim = Claim(
         source=source.name,
-        claim_key=apart + (f"event:{call.event_id}" if call.event_id else _content_key(site, request_key, digest)),
-        body_digest=digest,
+        claim_key=present.claim_key,
+        body_digest=present.body_digest,
         received_at=now,
         sender_time=verified.sender_time,
         principal=verified.principal,
         secret_id=verified.secret_id,
+        hash_key=site.pseudonymiser.id,
+        former_digests=frozenset(one.body_digest for one in former),
     )
+    replay = None
+    if present.replay_hash:
+        replay = Replay(source.name, present.replay_hash, present.body_digest, verified.replay_until)
     values = {
         "source": source.name,
-        "request_key": request_key,
+        "request_key": present.request_key,
         "external": dict(call.external),
         "request_types": list(call.request_types),
         "country": call.country,
@@ -144,12 +147,10 @@ def _store(site: Site, source: SourceWork, verified: Verified, call: Call, now: 
         # What its source has to list is not looked at before that.
         "state": RequestState.UNCONFIRMED if source.read_back else RequestState.RECEIVED,
         "confirm_at": now if source.read_back else None,
+        "hash_key": site.pseudonymiser.id,
     }
-    new = [
-        NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value))
-        for one in call.identities
-    ]
-    arrival = Arrival(claim, values, replay, new, bool(call.event_id), now)
+    new = [named(site, source.name, one) for one in call.identities]
+    arrival = Arrival(claim, values, replay, new, bool(call.event_id), now, names)
     stored = site.arrivals.put(arrival, partial(store_together, site))
     return Accepted(stored.request_id, stored.duplicate)
 
@@ -161,21 +162,43 @@ def _apart(source: SourceWork, call: Call) -> str:
     return "refused:" if refusal else "access:"
 
 
-def _content_key(site: Site, request_key: str, digest: str) -> str:
-    """Return what tells a delivery without an event id from others: its body and its request.
+def _names(key: Pseudonymiser, source: SourceWork, verified: Verified, call: Call) -> Names:
+    """Return what a delivery goes by under one pseudonym key."""
+    digest = key.of_bytes(f"body:{source.name}", verified.payload)
+    # What would not be carried out, such as a test or an access request, never joins an erasure that goes by the same
+    # id, and never stands in its way.
+    # Where the source itself is asked, its word counts.
+    apart = "" if source.read_back is not None else _apart(source, call)
+    request_key = apart + (call.request_key or f"body:{digest}")
+    # What tells a delivery without an event id from others is its body and its request. A request id may stand in a
+    # header: then the same words come for two requests when somebody asks once more.
+    content = f"event:{call.event_id}" if call.event_id else ""
+    content = content or "body:" + key.of_bytes("claim", f"{request_key}\n{digest}".encode())
+    replay = key.of_bytes(f"replay:{source.name}", verified.replay_key.encode()) if verified.replay_key else ""
+    return Names(request_key, apart + content, digest, replay)
 
-    A request id may stand in a header: then the same words come for two requests when somebody asks once more.
+
+def named(site: Site, source: str, identity: Identity) -> NewIdentity:
+    """Return an identity with the keyed hashes under which it is known within its request."""
+    value_hash, *former = site.pseudonymiser.each(identity_scope(source, identity.kind), identity.value)
+    return NewIdentity(identity.kind, identity.value, value_hash, frozenset(former))
+
+
+def note_pseudonyms(site: Site, now: datetime) -> None:
+    """Write down, once a minute, under which key deliveries are hashed.
+
+    Raises:
+        Misconfigured: `PSEUDONYM_KEY_MISSING`: others hash under a key that this process does not know. What they took
+            in would be taken in once more here.
     """
-    return "body:" + site.pseudonymiser.of_bytes("claim", f"{request_key}\n{digest}".encode())
-
-
-def _replay_of(site: Site, source: SourceWork, verified: Verified, digest: str) -> Replay | None:
-    if not verified.replay_key:
-        return None
-    replay_hash = site.pseudonymiser.of_bytes(f"replay:{source.name}", verified.replay_key.encode())
-    return Replay(source.name, replay_hash, digest, verified.replay_until)
-
-
-def identity_hash(site: Site, source: str, kind: str, value: Private) -> str:
-    """Return the keyed hash under which an identity is known within its request."""
-    return site.pseudonymiser.of(f"identity:{source}:{kind.casefold()}", value)
+    key = keys.PSEUDONYMS, site.pseudonymiser.id
+    if not site.key_uses.is_due(*key, now):
+        return
+    try:
+        with site.database.write() as connection:
+            pseudonym_keys.require(connection, site.pseudonymiser.ids, needed_by_lists=False)
+            pseudonym_keys.note_use(connection, [one.id for one in site.pseudonymiser.all], now)
+    except BaseException:
+        # Nothing was written down: the next delivery asks again.
+        site.key_uses.noted.pop(key, None)
+        raise

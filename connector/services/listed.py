@@ -17,15 +17,15 @@ from connector.policy.agreement import Doubt, doubt, looks_like_an_identity
 from connector.policy.deadlines import due_date
 from connector.policy.polling import PollPolicy, next_look
 from connector.policy.retry import is_counted, next_try, passes
+from connector.services import rehash
 from connector.services.arrivals import call_again
-from connector.services.intake import identity_hash
+from connector.services.intake import named
 from connector.services.kinds import Asked, asked_for, decided, kind_of, refusal_of
 from connector.services.rules import ListingRules
 from connector.services.site import Site, SourceWork
 from connector.states import RequestState
 from connector.store import access, confirmations, identities, requests, twins
 from connector.store.columns import AnyRow, Connection
-from connector.store.requests import NewIdentity
 
 # Looks at a request that is not listed yet: soon, because most are listed within seconds.
 _SOON: Final = PollPolicy(first_s=5.0, factor=2.0, max_s=30.0)
@@ -136,7 +136,8 @@ def _confirm(
 ) -> tuple[int, int]:
     """Take over what is listed; return how many answers look like a forgotten identity, and how many were dropped."""
     listed = list(_listed(source.rules, listing))
-    found = [NewIdentity(one.kind, one.value, identity_hash(site, source.name, one.kind, one.value)) for one in listed]
+    found = [named(site, source.name, one) for one in listed]
+    rehash.bring(connection, site.pseudonymiser, [row.id])
     dropped = 0
     if _is_first(row) and not identities.was_begun(connection, row.id):
         # What was delivered counts for nothing; it may have been mapped before its source was asked at all.

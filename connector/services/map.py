@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.private import Private
-from connector.services import access_comments, comments, follow_on, holds, map_access
+from connector.services import access_comments, comments, follow_on, holds, map_access, rehash
 from connector.services.kinds import Asked, asked_for, refusal_to_begin
 from connector.services.observing import observes
 from connector.services.settle import settle
@@ -99,6 +99,7 @@ def _apply_all(
     site: Site, connection: Connection, rows: Sequence[AnyRow], now: datetime
 ) -> tuple[dict[str, RequestState], set[str]]:
     """Apply the rules to locked requests and write down what they say; return as `_map_all` does."""
+    rehash.bring(connection, site.pseudonymiser, [row.id for row in rows])
     known = identities.of_requests(connection, [row.id for row in rows])
     results = {
         row.id: apply_rules(site.sources[row.source].rules, [Identity(one.kind, one.value) for one in known[row.id]])
@@ -173,8 +174,7 @@ def _write_mapping(
                 continue
             recorded.append((identity, mapped))
             for target in mapped.targets:
-                scope = f"target:{account}:{target.table}:{target.field}"
-                value_hash = site.pseudonymiser.of(scope, target.value)
+                value_hash = site.pseudonymiser.of_target(account, target.table, target.field, target.value)
                 new.append(identities.NewTarget(row, identity.id, account, target, value_hash))
     identities.record(connection, recorded)
     identities.add_targets(connection, new, now)

@@ -8,7 +8,7 @@ from datetime import datetime
 from connector.mapping.apply import apply_rules
 from connector.model import Identity, MappingResult, SourceStatus
 from connector.policy.agreement import Doubt
-from connector.services import access_comments
+from connector.services import access_comments, rehash
 from connector.services.kinds import asked_for, decided, kind_of
 from connector.services.site import Site
 from connector.states import RequestKind, RequestState
@@ -48,6 +48,7 @@ def apply(site: Site, connection: Connection, rows: Sequence[AnyRow], now: datet
 
     A legal hold keeps nobody from learning what is held, so the list is not asked.
     """
+    rehash.bring(connection, site.pseudonymiser, [row.id for row in rows])
     known = identities.of_requests(connection, [row.id for row in rows])
     # What is carried out as an access has no targets, not even those of an attempt that came to nothing.
     identities.forget_unsubmitted(connection, [row.id for row in rows])
@@ -78,8 +79,7 @@ def _note(
     new = []
     for identity, mapped in zip(known, result.mapped, strict=True):
         for target in mapped.targets:
-            scope = f"target:{account}:{target.table}:{target.field}"
-            value_hash = site.pseudonymiser.of(scope, target.value)
+            value_hash = site.pseudonymiser.of_target(account, target.table, target.field, target.value)
             new.append(identities.NewTarget(row, identity.id, account, target, value_hash))
     identities.record(connection, list(zip(known, result.mapped, strict=True)))
     access.add(connection, new, now)

@@ -9,25 +9,31 @@ from connector.policy.polling import next_look
 from connector.services.rules import LookUp
 from connector.services.site import AccountWork
 from connector.states import OperationState, TargetState
-from connector.store import targets
+from connector.store import distinct, targets
 from connector.store.columns import AnyRow, Connection
 
 
 def finish(
     connection: Connection,
     account: AccountWork,
+    operation_id: str,
     members: Sequence[AnyRow],
     *,
     requested: int | None,
     deleted: int | None,
     now: datetime,
 ) -> Sequence[AnyRow]:
-    """Lytics says finished. The look-up has to agree; without one, the counts have to. Return what ended."""
+    """Lytics says finished. The look-up has to agree; without one, the counts have to. Return what ended.
+
+    Args:
+        members: its targets that were submitted.
+    """
     ids = [one.id for one in members]
     if account.look_up is not LookUp.OFF:
         targets.begin_confirming(connection, ids, now, next_look(0, now, account.confirming))
         return ()
-    new, reason = by_counts(len({one.value_hash for one in members}), requested, deleted)
+    sent = distinct.values_of_operation(connection, operation_id, TargetState.SUBMITTED)
+    new, reason = by_counts(sent, requested, deleted)
     targets.end(connection, ids, TargetState.SUBMITTED, new, now, reason)
     return members
 

@@ -92,7 +92,7 @@ def _take_status(
     members = _members(connection, row)
     if finished:
         counts = {"requested": status.requested, "deleted": status.deleted}
-        ended = operation_end.finish(connection, account, members, **counts, now=now)
+        ended = operation_end.finish(connection, account, row.id, members, **counts, now=now)
     else:
         ended = operation_end.submit_once_more(connection, account, members, now, reason="failed_at_lytics")
     settle(site, connection, {one.request_id for one in ended}, now)

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from connector.crypto.pseudonym import target_scope
 from connector.policy.watching import WatchRule
-from connector.services import holds
 from connector.services.rules import LookUp
 from connector.services.site import Site
 from connector.states import WatchState
@@ -37,7 +37,7 @@ def remember(site: Site, connection: Connection, ended: Sequence[AnyRow], now: d
             one.lytics_table,
             one.field,
             one.value,
-            one.value_hash,
+            site.pseudonymiser.of_target(one.account, one.lytics_table, one.field, one.value),
             share.hash_of(one.account, one.lytics_table, one.field, one.value) if share is not None else "",
             sources[one.request_id],
             one.request_id,
@@ -45,11 +45,22 @@ def remember(site: Site, connection: Connection, ended: Sequence[AnyRow], now: d
         for one in rows
     ]
     share_key = share.id if share is not None else ""
+    keys = {one.key: _keys(site, one) for one in new}
     # Everybody locks watches before entries.
-    known = suppressions.ids_of(connection, [one.key for one in new])
+    known = suppressions.ids_of(connection, {each for those in keys.values() for each in those})
     there = {row.id: row for row in watched.lock(connection, known.values())}
-    ids = suppressions.put(connection, new, holds.key_check(site), share_key, now)
+    # An entry under a former key is this one, and comes under the present key with it.
+    former = {own: [known[each] for each in those if each in known] for own, those in keys.items() if own not in known}
+    renamed = {ids[0]: own for own, ids in former.items() if ids}
+    suppressions.rename(connection, renamed, site.pseudonymiser.check)
+    ids = suppressions.put(connection, new, site.pseudonymiser.check, share_key, now)
     _watch(site, connection, {ids[one.key]: one for one in new}, there, now)
+
+
+def _keys(site: Site, one: NewEntry) -> list[tuple[str, str]]:
+    """Return under which keys of the list an entry may be there."""
+    scope = target_scope(one.account, one.table, one.field)
+    return [(one.account, value_hash) for value_hash in site.pseudonymiser.each(scope, one.value)]
 
 
 def rule_for(site: Site, source: str, account: str) -> WatchRule | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from connector import __version__
+from connector.crypto.pseudonym import id_of
 from connector.proof import receipt
 from connector.proof.entries import moment, plain
 from connector.services.operation import NOT_LOOKED_UP
@@ -44,6 +45,8 @@ def statement(found: Found, attempt: int, proofs: Proofs, now: datetime, number:
         "finished_at": _time(last.at if last is not None else None),
         "request": _asked(request),
         "verified": [_verified(one) for one in found.deliveries],
+        # Under which pseudonym key the hashes of identities and targets were made; none of before keys had ids.
+        "hash_key": request.hash_key or None,
         "identities": identities,
         "counts": receipt.count(identities),
         "submissions": [_submission(one) for one in found.submissions],
@@ -85,6 +88,7 @@ def _verified(delivery: AnyRow) -> dict[str, Any]:
         "check": plain(delivery.principal),
         "secret": plain(delivery.secret_id),
         "body": delivery.body_digest,
+        "body_key": delivery.hash_key or None,
     }
 
 
@@ -131,6 +135,7 @@ def _submission(row: AnyRow) -> dict[str, Any]:
         "reason": plain(row.reason),
         "size": row.size,
         "fingerprint": row.fingerprint,
+        "fingerprint_key": row.hash_key or None,
         "sent_at": moment(row.intended_at),
         "answered_at": _time(row.answered_at),
         "correlation": plain(row.correlation_id),
@@ -172,6 +177,7 @@ def _return(row: AnyRow) -> dict[str, Any]:
         "account": row.account,
         "field": f"{row.lytics_table}.{row.field}",
         "hash": row.value_hash,
+        "hash_key": id_of(row.key_check),
         "found_at": moment(row.found_at),
         "state": row.state.value,
         "reason": plain(row.reason),

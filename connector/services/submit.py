@@ -13,7 +13,7 @@ from connector.model import SubmitAnswer
 from connector.policy.batching import Batch
 from connector.policy.polling import next_look
 from connector.policy.retry import next_try, passes
-from connector.services import approvals, guards, schema
+from connector.services import approvals, guards, rehash, schema
 from connector.services.batches import batches_of
 from connector.services.operation import end_at_once
 from connector.services.remote import HALTING, Verdict
@@ -71,6 +71,7 @@ def _submit_account(site: Site, account: AccountWork) -> bool:
         )
     if not rows or not schema.allows(site, account):
         return False
+    rows = [rehash.target(site.pseudonymiser, account.name, row) for row in rows]
     batches = batches_of(account, rows, now)
     for batch, members in batches:
         if site.stop.is_set():

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Final
 
 from connector.codes import Code
+from connector.crypto.pseudonym import target_scope
 from connector.errors import Misconfigured, Rejected
 from connector.mapping.apply import apply_rules
 from connector.mapping.rules import RuleSet, kind_key
 from connector.model import Identity, Target
 from connector.policy import bloom
-from connector.services import holds
 from connector.services.site import Site
 from connector.store import audit, leftovers, suppressions
 from connector.store.audit import Decision
@@ -51,19 +51,19 @@ def _hashes(site: Site, account: str, identity: Identity, place: int) -> set[str
     targets = {
         target for rules in rule_sets for mapped in apply_rules(rules, [identity]).mapped for target in mapped.targets
     }
-    return {_hash(site, account, one) for one in targets}
+    return {each for one in targets for each in site.pseudonymiser.each(_scope(account, one), one.value)}
 
 
 def _rule_sets(site: Site, account: str) -> list[RuleSet]:
     return [one.rules for one in site.sources.values() if one.account == account]
 
 
-def _hash(site: Site, account: str, target: Target) -> str:
-    return site.pseudonymiser.of(f"target:{account}:{target.table}:{target.field}", target.value)
+def _scope(account: str, target: Target) -> str:
+    return target_scope(account, target.table, target.field)
 
 
 def _require_legible(site: Site, connection: Connection) -> None:
-    if not suppressions.keys_in_use(connection) <= {holds.key_check(site)}:
+    if not suppressions.keys_in_use(connection) <= site.pseudonymiser.checks:
         raise Misconfigured(Code.SUPPRESSION_ILLEGIBLE)
 
 
@@ -122,11 +122,11 @@ def end(site: Site, account: str, identities: Sequence[Identity], ids: Sequence[
 
 
 def end_illegible(site: Site, decision: Decision) -> Ended:
-    """End all entries that were made under another pseudonym key."""
+    """End all entries that were made under a pseudonym key that is not configured."""
     ended = 0
     while True:
         with site.database.write() as connection:
-            ids = suppressions.under_other_keys(connection, holds.key_check(site), _AT_ONCE)
+            ids = suppressions.under_other_keys(connection, site.pseudonymiser.checks, _AT_ONCE)
             ended += _end(connection, ids, decision)
         if len(ids) < _AT_ONCE:
             leftovers.truncate_log(site.database)

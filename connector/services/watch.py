@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from connector.crypto.pseudonym import target_scope
 from connector.errors import ConnectorError
 from connector.model import Presence, Target
 from connector.policy.watching import Reaction, WatchRule, try_again
@@ -110,7 +111,8 @@ def _write_down(
     originals = follow_ons.lock_originals(connection, {one.watch.request_id for one in seen.values()})
     rows = [row for row in watched.lock(connection, seen) if _is_same(row, seen[row.id].watch)]
     there = {row.id for row in rows if seen[row.id].answer is Presence.PRESENT}
-    under_way = follow_ons.being_deleted(connection, {seen[one].watch.value_hash for one in there})
+    hashes = {one: set(site.pseudonymiser.each(_scope(seen[one]), seen[one].target.value)) for one in there}
+    under_way = follow_ons.being_deleted(connection, {each for those in hashes.values() for each in those})
     came_back: dict[tuple[str, str], list[AnyRow]] = defaultdict(list)
     for row in rows:
         rule = rule_for(site, row.source, account.name)
@@ -118,7 +120,7 @@ def _write_down(
             continue
         if row.id not in there:
             _not_there(connection, row, seen[row.id].answer, rule, now, done)
-        elif seen[row.id].watch.value_hash in under_way:
+        elif not hashes[row.id].isdisjoint(under_way):
             # A request deletes it already; if it succeeds, the watch begins anew.
             watched.look_again(connection, row.id, now + _A_DAY)
         else:
@@ -126,6 +128,10 @@ def _write_down(
     for (request_id, _), those in came_back.items():
         _react(site, connection, originals.get(request_id), [(row, seen[row.id]) for row in those], now, done)
     return done
+
+
+def _scope(seen: Seen) -> str:
+    return target_scope(seen.watch.account, seen.target.table, seen.target.field)
 
 
 def _is_same(row: AnyRow, read: AnyRow) -> bool:
@@ -193,8 +199,7 @@ def _delete_again(
     site: Site, connection: Connection, original: AnyRow | None, found: Sequence[tuple[AnyRow, Seen]], now: datetime
 ) -> Told:
     row = found[0][0]
-    pairs = [(one.target, one.watch.value_hash) for _, one in found]
-    follow_on_id = follow_on.begin(site, connection, row, pairs, now)
+    follow_on_id = follow_on.begin(site, connection, row, [one.target for _, one in found], now)
     for one, _ in found:
         returns.add(connection, one, now, follow_on_id=follow_on_id)
         watched.change(connection, one, WatchState.DELETING, again=one.again + 1)

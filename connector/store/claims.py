@@ -16,7 +16,12 @@ from connector.store.tables import deliveries, replays
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One delivery to be claimed: at most one row per (source, claim_key)."""
+    """One delivery to be claimed: at most one row per (source, claim_key).
+
+    Attributes:
+        hash_key: under which key it was hashed, and
+        former_digests: what the body's digest is under the others.
+    """
 
     source: str
     claim_key: str
@@ -25,6 +30,12 @@ class Claim:
     sender_time: datetime | None
     principal: str
     secret_id: str
+    hash_key: str = ""
+    former_digests: frozenset[str] = frozenset()
+
+    def has_body(self, digest: str) -> bool:
+        """Say whether a delivery's digest, under whichever key, is that of this body."""
+        return digest == self.body_digest or digest in self.former_digests
 
     def columns(self, id_: str, request_id: str) -> dict[str, Any]:
         """Return the row of this delivery."""
@@ -33,6 +44,7 @@ class Claim:
             "source": self.source,
             "claim_key": self.claim_key,
             "body_digest": self.body_digest,
+            "hash_key": self.hash_key,
             "received_at": self.received_at,
             "sender_time": self.sender_time,
             "principal": self.principal,

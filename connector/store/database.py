@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -46,6 +46,8 @@ class Database:
     def __init__(self, url: str, pool_size: int = 20, keyring: Keyring | None = None) -> None:
         self.url = make_url(url)
         self.keyring = keyring
+        #: The ids of the keys that hashes are recognised under; None where nobody asks.
+        self.pseudonym_keys: Collection[str] | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         # Parameters of failed statements may be personal: they never appear in an exception.
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 10}

@@ -33,6 +33,17 @@ def follow(connection: Connection, request_id: str, follows: str) -> None:
     connection.execute(insert(follow_ons).values(request_id=request_id, follows=follows))
 
 
+def hashes(connection: Connection, request_ids: Collection[str]) -> dict[str, str]:
+    """Return the hashes of the targets of follow-ons, by the identity that each was made for."""
+    return {
+        row.identity_id: row.value_hash
+        for part in parts(request_ids)
+        for row in connection.execute(
+            select(targets.c.identity_id, targets.c.value_hash).where(targets.c.request_id.in_(part))
+        )
+    }
+
+
 def lock_originals(connection: Connection, request_ids: Collection[str]) -> dict[str, AnyRow]:
     """Return requests by id, locked, as far as their records are still there."""
     found: dict[str, AnyRow] = {}

@@ -15,6 +15,7 @@ from connector.store.columns import AnyRow
 from connector.store.guard_tables import hold_forms, holds
 from connector.store.insertion import insert_or_leave
 from connector.store.moves import parts
+from connector.store.pseudonym_keys import checks_of
 from connector.store.requests import lock_all
 from connector.store.tables import requests
 
@@ -41,10 +42,8 @@ def let_nobody_add(connection: Connection) -> None:
 
 
 def keys_in_use(connection: Connection) -> set[str]:
-    """Return under which keys the standing holds were made: none, one, or the first and the last of several."""
-    ends = (func.min(holds.c.key_check), func.max(holds.c.key_check))
-    found = {connection.scalar(select(one).where(_STANDING)) for one in ends}
-    return {one for one in found if one is not None}
+    """Return under which keys the standing holds were made."""
+    return set(checks_of(connection, holds.c.key_check, _STANDING))
 
 
 def known(connection: Connection, hashes: Iterable[str]) -> set[str]:
@@ -57,15 +56,28 @@ def known(connection: Connection, hashes: Iterable[str]) -> set[str]:
 
 
 def add(
-    connection: Connection, value_hash: str, forms: Collection[str], key_check: str, decision: Decision
+    connection: Connection, hashes: Sequence[str], forms: Collection[str], key_check: str, decision: Decision
 ) -> tuple[str, bool]:
     """Put an identity on the list; return the id of its hold and whether it is new.
 
-    One that is on it already keeps its reason, and gets the forms that it did not have.
+    One that is on it already keeps its reason, and gets the forms that it did not have. If it was listed under a former
+    key, it comes under the present one.
+
+    Args:
+        hashes: its hashes under every key, the one that counts now first.
     """
-    hold_id = connection.scalar(select(holds.c.id).where(holds.c.value_hash == value_hash, _STANDING))
-    is_new = hold_id is None
-    if hold_id is None:
+    value_hash = hashes[0]
+    there = connection.execute(
+        select(holds.c.id, holds.c.key_check).where(holds.c.value_hash.in_(hashes), _STANDING).order_by(holds.c.id)
+    ).first()
+    is_new = there is None
+    if there is not None:
+        hold_id = there.id
+        if there.key_check != key_check:
+            connection.execute(delete(hold_forms).where(hold_forms.c.hold_id == hold_id))
+            mine = update(holds).where(holds.c.id == hold_id)
+            connection.execute(mine.values(value_hash=value_hash, key_check=key_check))
+    else:
         hold_id = new_id(decision.at)
         connection.execute(
             holds.insert().values(
@@ -82,12 +94,21 @@ def add(
     return hold_id, is_new
 
 
-def find(connection: Connection, *, value_hash: str = "", hold_id: str = "", other_than: str = "") -> Sequence[str]:
-    """Return the ids of standing holds: of an identity, by the id itself, or all that were made under other keys."""
-    condition = holds.c.key_check != other_than
-    if value_hash or hold_id:
-        condition = holds.c.value_hash == value_hash if value_hash else holds.c.id == hold_id
+def find(connection: Connection, *, hashes: Collection[str] = (), hold_id: str = "") -> Sequence[str]:
+    """Return the ids of standing holds: of an identity, or by the id itself."""
+    condition = holds.c.value_hash.in_(hashes) if hashes else holds.c.id == hold_id
     return connection.scalars(select(holds.c.id).where(condition, _STANDING).order_by(holds.c.id)).all()
+
+
+def under_other_keys(connection: Connection, checks: Collection[str]) -> Sequence[str]:
+    """Return the ids of standing holds that were made under other keys than these."""
+    return [
+        hold_id
+        for one in sorted(keys_in_use(connection).difference(checks))
+        for hold_id in connection.scalars(
+            select(holds.c.id).where(holds.c.key_check == one, _STANDING).order_by(holds.c.id)
+        )
+    ]
 
 
 def remove(connection: Connection, hold_id: str, now: datetime) -> None:

@@ -14,6 +14,8 @@ from connector.store.source_tables import key_uses
 from connector.store.tables import replays
 
 MAX_ID_CHARS: Final = 200
+#: Under this name stand the uses of the store's pseudonym keys. No source can have it.
+PSEUDONYMS: Final = ":pseudonyms"
 
 
 def note_use(connection: Connection, source: str, secret_id: str, now: datetime) -> None:
@@ -31,8 +33,9 @@ def note_use(connection: Connection, source: str, secret_id: str, now: datetime)
 
 
 def uses(connection: Connection) -> Sequence[AnyRow]:
-    """Return every secret that was ever used, by source and id."""
-    return connection.execute(select(key_uses).order_by(key_uses.c.source, key_uses.c.secret_id)).all()
+    """Return every secret of a source that was ever used, by source and id."""
+    of_sources = select(key_uses).where(key_uses.c.source != PSEUDONYMS)
+    return connection.execute(of_sources.order_by(key_uses.c.source, key_uses.c.secret_id)).all()
 
 
 def prune_replays(connection: Connection, before: datetime, limit: int) -> int:

@@ -24,11 +24,12 @@ from connector.store.tables import history, identities, requests, targets
 
 @dataclass(frozen=True, slots=True)
 class NewIdentity:
-    """An identity as it arrives, with the keyed hash of its kind and value."""
+    """An identity as it arrives, with the keyed hash of its kind and value, and those under other keys."""
 
     kind: str
     value: Private
     value_hash: str
+    former: frozenset[str] = frozenset()
 
 
 # Statements that every delivery needs are built once: building one anew costs more than the database does.
@@ -106,9 +107,10 @@ def add_identities(
     return len(rows)
 
 
-def knows(connection: Connection, request_id: str, hashes: Collection[str]) -> bool:
-    """Say whether a request has all of these identities, given by their keyed hashes."""
-    return set(hashes) <= set(connection.scalars(_HASHES_OF, {"request_id": request_id}))
+def knows(connection: Connection, request_id: str, named: Collection[NewIdentity]) -> bool:
+    """Say whether a request has all of these identities, under whichever key it was hashed."""
+    known = set(connection.scalars(_HASHES_OF, {"request_id": request_id}))
+    return all(one.value_hash in known or not one.former.isdisjoint(known) for one in named)
 
 
 def move_request(

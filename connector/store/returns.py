@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from connector.ids import new_id
-from connector.states import ReturnState, TargetState
+from connector.states import ReturnState
+from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.moves import move, parts
 from connector.store.tables import requests, targets
@@ -18,6 +19,7 @@ from connector.store.watch_tables import follow_ons, returns, suppressions
 # Word for word as in the index that answers it.
 _PENDING: Final = text("returns.state = 'pending'")
 _MAX_REASON_CHARS: Final = 64
+_OF_TARGETS: Final = ("request_id", "account", "lytics_table", "field", "value_hash", "state")
 
 
 def add(
@@ -59,21 +61,28 @@ def look_again(connection: Connection, ids: Sequence[str], look_at: datetime) ->
         connection.execute(update(returns).where(returns.c.id.in_(part)).values(look_at=look_at))
 
 
-def left(connection: Connection, found: Sequence[AnyRow]) -> dict[str, TargetState]:
-    """Return how the follow-ons of returns left each value, by the id of the return."""
-    asked = (
-        select(returns.c.id, targets.c.state)
-        .join(suppressions, suppressions.c.id == returns.c.suppression_id)
-        .join(
-            targets,
-            (targets.c.request_id == returns.c.follow_on_id) & (targets.c.value_hash == suppressions.c.value_hash),
-        )
+def entries(connection: Connection, found: Sequence[AnyRow]) -> dict[str, str]:
+    """Return the hashes under which the list knows those who were found again, by the ids of their returns."""
+    asked = select(returns.c.id, suppressions.c.value_hash).join(
+        suppressions, suppressions.c.id == returns.c.suppression_id
     )
-    states: dict[str, TargetState] = {}
-    for part in parts([one.id for one in found]):
-        rows = connection.execute(asked.where(returns.c.id.in_(part)))
-        states |= {row.id: row.state for row in rows}
-    return states
+    return {
+        row.id: row.value_hash
+        for part in parts([one.id for one in found])
+        for row in connection.execute(asked.where(returns.c.id.in_(part)))
+    }
+
+
+def targets_of(connection: Connection, request_ids: Collection[str]) -> list[AnyRow]:
+    """Return the targets of follow-ons, with their values as far as they can be read."""
+    asked = select(targets.c.id, *(targets.c[name] for name in _OF_TARGETS), targets.c.value)
+    return [
+        row
+        for part in parts(request_ids)
+        for row in vault.opened(
+            connection, connection.execute(asked.where(targets.c.request_id.in_(part))).all(), targets.c.value
+        )
+    ]
 
 
 def end(connection: Connection, row: AnyRow, state: ReturnState, now: datetime, reason: str = "") -> bool:
@@ -84,7 +93,8 @@ def end(connection: Connection, row: AnyRow, state: ReturnState, now: datetime, 
 
 def of_request(connection: Connection, request_id: str) -> Sequence[AnyRow]:
     """Return every time that somebody of a request was found again, oldest first, and where."""
-    columns = (suppressions.c.account, suppressions.c.lytics_table, suppressions.c.field, suppressions.c.value_hash)
+    names = ("account", "lytics_table", "field", "value_hash", "key_check")
+    columns = [suppressions.c[name] for name in names]
     asked = select(returns, *columns).join(suppressions, suppressions.c.id == returns.c.suppression_id)
     return connection.execute(asked.where(returns.c.request_id == request_id).order_by(returns.c.id)).all()
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from connector.codes import Code
 from connector.errors import Misconfigured
-from connector.store import data_keys, leftovers
+from connector.store import data_keys, leftovers, pseudonym_keys
 from connector.store.database import SCHEMA_LOCK, Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -72,14 +72,20 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     return before, newest()
 
 
-def require_current(database: Database) -> None:
-    """Raise `Misconfigured` unless the store is at the newest revision, and the keyring has every key that it needs."""
+def require_current(database: Database, *, hashes: bool = True) -> None:
+    """Raise `Misconfigured` unless the store is at the newest revision, and every key is there that it needs.
+
+    Args:
+        hashes: whether that is asked of the pseudonym keys too.
+    """
     found, wanted = current(database), newest()
     _require_unmarked(found)
     if found != wanted:
         raise Misconfigured(Code.STORE_OUTDATED, f"found revision {found or 'none'}, expected {wanted}")
     leftovers.require_none(database)
     data_keys.require_known(database)
+    if hashes:
+        pseudonym_keys.require_known(database)
 
 
 def mark(connection: Connection, revision: str) -> None:

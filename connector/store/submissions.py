@@ -65,6 +65,7 @@ def intend(
             state=SubmissionState.INTENDED,
             size=len(hashes),
             fingerprint=hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
+            hash_key=mine[0].hash_key,
             intended_at=now,
         )
     )

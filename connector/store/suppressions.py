@@ -16,6 +16,7 @@ from connector.store import vault
 from connector.store.columns import AnyRow
 from connector.store.insertion import insert_or_leave
 from connector.store.moves import parts
+from connector.store.pseudonym_keys import checks_of
 from connector.store.tables import targets
 from connector.store.watch_tables import returns, suppressions, watched
 from connector.store.watched import lock
@@ -26,6 +27,12 @@ _RENEW: Final = (
     update(suppressions)
     .where(suppressions.c.id == bindparam("of"))
     .values({name: bindparam(f"new_{name}") for name in _RENEWED})
+)
+
+_RENAME: Final = (
+    update(suppressions)
+    .where(suppressions.c.id == bindparam("of"))
+    .values(value_hash=bindparam("hash"), key_check=bindparam("check"))
 )
 
 
@@ -118,11 +125,16 @@ def known(connection: Connection, account: str, hashes: Collection[str]) -> Mapp
     return {value_hash: id_ for (_, value_hash), id_ in ids_of(connection, [(account, one) for one in hashes]).items()}
 
 
+def rename(connection: Connection, new: Mapping[str, tuple[str, str]], key_check: str) -> None:
+    """Write under another key what entries are known by: their account and hash, by their ids."""
+    renamed = [{"of": id_, "hash": value_hash, "check": key_check} for id_, (_, value_hash) in sorted(new.items())]
+    if renamed:
+        connection.execute(_RENAME, renamed)
+
+
 def keys_in_use(connection: Connection) -> set[str]:
-    """Return under which keys entries were made: none, one, or the first and the last of several."""
-    ends = (func.min(suppressions.c.key_check), func.max(suppressions.c.key_check))
-    found = {connection.scalar(select(one)) for one in ends}
-    return {one for one in found if one is not None}
+    """Return under which keys entries were made."""
+    return set(checks_of(connection, suppressions.c.key_check))
 
 
 def shared(connection: Connection, account: str, share_key: str) -> Iterator[bytes]:
@@ -157,12 +169,11 @@ def older_than(connection: Connection, before: datetime, limit: int) -> Sequence
     return connection.scalars(asked.order_by(suppressions.c.since, suppressions.c.id).limit(limit)).all()
 
 
-def under_other_keys(connection: Connection, key_check: str, limit: int) -> Sequence[str]:
-    """Return entries that were made under another pseudonym key and recognise nobody any more."""
+def under_other_keys(connection: Connection, checks: Collection[str], limit: int) -> Sequence[str]:
+    """Return entries that were made under other pseudonym keys than these, and recognise nobody any more."""
     found: list[str] = []
-    # Not `!=`, which no index answers.
-    for side in (suppressions.c.key_check < key_check, suppressions.c.key_check > key_check):
-        asked = select(suppressions.c.id).where(side).order_by(suppressions.c.key_check, suppressions.c.id)
+    for one in sorted(keys_in_use(connection).difference(checks)):
+        asked = select(suppressions.c.id).where(suppressions.c.key_check == one).order_by(suppressions.c.id)
         found += connection.scalars(asked.limit(limit - len(found))).all()
     return found
 

@@ -44,6 +44,7 @@ metadata = MetaData(
 
 ID = String(32)
 NAME = String(64)
+HASH_KEY = String(16)
 
 
 def _index_where(name: str, *columns: str, where: str) -> Index:
@@ -86,6 +87,9 @@ requests = Table(
     # When its data key was destroyed, and with it everything personal; and all else but the claims that never end.
     Column("shredded_at", UtcDateTime),
     Column("purged_at", UtcDateTime),
+    # The id of the pseudonym key that its identities, targets and fetches are hashed under; empty if they were hashed
+    # before keys had ids.
+    Column("hash_key", HASH_KEY, nullable=False, default="", server_default=""),
     UniqueConstraint("source", "request_key"),
     Index("ix_requests_state_due_at_id", "state", "due_at", "id"),
     # Held requests by the rules that held them, and requests that wait for the mapping: small parts of a long history.
@@ -110,6 +114,8 @@ requests = Table(
         "ix_requests_readable", "state", "finished_at", "id", where="finished_at IS NOT NULL AND shredded_at IS NULL"
     ),
     _index_where("ix_requests_shredded", "finished_at", "id", where="shredded_at IS NOT NULL AND purged_at IS NULL"),
+    # What can be hashed anew.
+    _index_where("ix_requests_hash_key", "hash_key", "id", where="shredded_at IS NULL"),
 )
 
 deliveries = Table(
@@ -120,6 +126,8 @@ deliveries = Table(
     # The one-time use of a delivery: the sender's event id, else the digest of the body.
     Column("claim_key", String(220), nullable=False),
     Column("body_digest", String(64), nullable=False),
+    # Under which pseudonym key; as in `requests`.
+    Column("hash_key", HASH_KEY, nullable=False, default="", server_default=""),
     Column("received_at", UtcDateTime, nullable=False),
     Column("sender_time", UtcDateTime),
     Column("principal", String(40), nullable=False),
@@ -218,8 +226,9 @@ submissions = Table(
     Column("state", Word(SubmissionState), nullable=False),
     Column("reason", String(200), nullable=False, default=""),
     Column("size", Integer, nullable=False),
-    # Over the sorted hashes of the exact values sent.
+    # Over the sorted hashes of the exact values sent, and under which pseudonym key they were made.
     Column("fingerprint", String(64), nullable=False),
+    Column("hash_key", HASH_KEY, nullable=False, default="", server_default=""),
     Column("intended_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime),
     Column("correlation_id", String(128), nullable=False, default=""),

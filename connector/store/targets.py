@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy import Connection, or_, select, text, update
 
 from connector.model import Presence
 from connector.states import TERMINAL_TARGETS, RequestState, TargetState
@@ -103,6 +103,7 @@ def to_submit(
             targets.c.entered_at,
             targets.c.due_at,
             requests.c.source,
+            requests.c.hash_key,
         )
         .join(requests, requests.c.id == targets.c.request_id)
         .where(
@@ -255,16 +256,6 @@ def of_submission(connection: Connection, submission_id: str, state: TargetState
     asked = select(*read).where(targets.c.submission_id == submission_id, targets.c.state == state)
     rows = connection.execute(asked).all()
     return vault.opened(connection, rows, targets.c.value)
-
-
-def values_of_operation(connection: Connection, operation_id: str) -> int:
-    """Return how many distinct values were given to an operation."""
-    return (
-        connection.scalar(
-            select(func.count(targets.c.value_hash.distinct())).where(targets.c.operation_id == operation_id)
-        )
-        or 0
-    )
 
 
 def unchanged(connection: Connection, rows: Sequence[AnyRow], state: TargetState) -> set[str]:

@@ -30,6 +30,7 @@ from connector.observe.log import configure
 from connector.observe.meters import CountedLog
 from connector.outbound import Client, Told, tell_nobody
 from connector.outbound.guarded import Guarded
+from connector.policy.needed_keys import Keeping
 from connector.policy.retention import MONTH
 from connector.policy.retry import RetryPolicy
 from connector.ports import Documents, Log, Source
@@ -86,7 +87,14 @@ def overrides_of(environ: Mapping[str, str]) -> list[str]:
 
 def open_database(config: Config) -> Database:
     """Open the store; nothing is read or written yet."""
-    return Database(config.store.url.reveal(), config.server.threads + 4, Keyring(config.store.sealing_keys))
+    database = Database(config.store.url.reveal(), config.server.threads + 4, Keyring(config.store.sealing_keys))
+    database.pseudonym_keys = pseudonymiser_of(config).ids
+    return database
+
+
+def pseudonymiser_of(config: Config) -> Pseudonymiser:
+    """Return what hashes under the present pseudonym key, and recognises what was hashed under the others."""
+    return Pseudonymiser(config.store.pseudonym_key, config.store.other_pseudonym_keys)
 
 
 def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
@@ -111,7 +119,7 @@ def build_site(config: Config, role: str, clock: Clock | None = None) -> Site:
     return Site(
         database=database,
         clock=clock,
-        pseudonymiser=Pseudonymiser(config.store.pseudonym_key),
+        pseudonymiser=pseudonymiser_of(config),
         sources=sources,
         accounts={
             name: account_work(name, one, clock, lease, told_by(meters, "lytics", name))
@@ -138,6 +146,11 @@ def suppression_of(config: Config) -> Suppression:
     of = config.suppression
     share = ShareKey(of.share_key) if of.share_key is not None else None
     return Suppression(of.keep_months * MONTH if of.keep_months else None, share)
+
+
+def keeping_of(config: Config) -> Keeping:
+    """Return how long what is hashed is kept."""
+    return Keeping(suppression_of(config).keep, config.retention.policy().records)
 
 
 def proofs_of(config: Config, clock: Clock | None = None) -> Proofs:

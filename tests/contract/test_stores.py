@@ -19,7 +19,7 @@ from connector.codes import Code
 from connector.crypto.seal import Sealed
 from connector.errors import ConnectorError, Misconfigured, Temporary
 from connector.ids import new_id
-from connector.model import Presence
+from connector.model import Identity, Presence
 from connector.private import Private
 from connector.services import intake
 from connector.states import ReportState, RequestState, SubmissionState, TargetState
@@ -461,7 +461,7 @@ def test_a_life_on_either_store_ends_with_the_same_counts(bench: Bench) -> None:
 def test_the_hash_of_an_identity_depends_on_its_source_and_kind(bench: Bench) -> None:
     value = Private("a@example.com")
     hashes = {
-        intake.identity_hash(bench.site, source, kind, value)
+        intake.named(bench.site, source, Identity(kind, value)).value_hash
         for source, kind in (("a", "email"), ("a", "EMAIL"), ("b", "email"), ("a", "login"))
     }
     assert len(hashes) == 3

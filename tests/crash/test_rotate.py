@@ -7,22 +7,26 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connector.crypto.keyring import Keyring
+from connector.crypto.pseudonym import Pseudonymiser, identity_scope
 from connector.errors import Misconfigured
 from connector.policy.watching import WatchRule
 from connector.private import Secret
 from connector.services import rewrap
+from connector.store import tables as t
 from connector.store.database import Database
 from connector.store.watch_tables import watched
 from tests.support.killed import COMMIT
 from tests.support.processes import ROOT
 from tests.support.rich_store import contents
 from tests.support.sealing import KEYRING, SEALING, opened_rows
+from tests.support.site import KEY as PSEUDONYM
 from tests.support.site import Bench
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]
@@ -94,3 +98,47 @@ def test_killed_halfway_the_keys_of_who_is_watched_are_brought_too(store_url: st
     bench.database.close()
     with Database(store_url, pool_size=1, keyring=Keyring([NEW])) as database, database.read() as connection:
         assert sorted(one.value.reveal() for one in opened_rows(connection, watched)) == before
+
+
+ANEW = "UPDATE identities SET value_hash"
+
+
+def rehash(store_url: str, key: Path, *killed: str) -> subprocess.CompletedProcess[str]:
+    """Give `keys rotate pseudonym` in a process of its own, killed before some statement if that is given."""
+    begin = ("tests.support.killed", *killed) if killed else ("connector",)
+    keys = f'store.pseudonym_key="file:{key}"', f'store.other_pseudonym_keys=["{PSEUDONYM.id}"]'
+    settings = [part for one in (f"store.url={json.dumps(store_url)}", *keys) for part in ("--set", one)]
+    command = [sys.executable, "-m", *begin, *settings, "keys", "rotate", "pseudonym"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def hashed_under_each(store_url: str) -> list[int]:
+    """Return how many requests are hashed under the new key, and how many under the old one, each as a whole."""
+    new, old = Pseudonymiser(NEW), Pseudonymiser(PSEUDONYM)
+    with Database(store_url, pool_size=1, keyring=KEYRING) as database, database.read() as connection:
+        keys = {one.id: one.hash_key for one in connection.execute(t.requests.select())}
+        for one in opened_rows(connection, t.identities):
+            by = {new.id: new, old.id: old}[keys[one.request_id]]
+            assert one.value_hash == by.of(identity_scope("onetrust", one.kind), one.value)
+    counted = Counter(keys.values())
+    return [counted[new.id], counted[old.id]]
+
+
+def test_killed_halfway_each_request_is_hashed_under_one_key_and_the_same_command_goes_on(
+    store_url: str, tmp_path: Path
+) -> None:
+    key = tmp_path / "new.secret"
+    key.write_text(NEW.reveal(), encoding="utf-8")
+    bench = Bench(store_url)
+    for number in range(7):
+        bench.deliver(f"s{number}", ("email", f"s{number}@example.com"), ("loyalty id", f"L-{number}"))
+    bench.database.close()
+    marked = "UPDATE requests SET hash_key"
+    for words, number, wanted in ((ANEW, "1", [0, 7]), (COMMIT + marked, "1", [0, 7]), (marked, "2", [2, 5])):
+        assert rehash(store_url, key, words, number).returncode == -signal.SIGKILL
+        assert hashed_under_each(store_url) == wanted, words
+    done = rehash(store_url, key)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("5 requests and entries were hashed under file:")
+    assert hashed_under_each(store_url) == [7, 0]

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from connector.services.audit_check import check
 from connector.store import schema
 from connector.store.database import Database
-from connector.store.tables import history
+from connector.store.tables import history, metadata
 from tests.support.killed import COMMIT, killed_again_and_again
 from tests.support.processes import ROOT
 from tests.support.rich_store import contents
@@ -42,6 +42,7 @@ MIDDLES = {
     "0013": "CREATE TABLE watched",
     "0014": "CREATE TABLE alerts",
     "0015": "CREATE TABLE stamp_turn",
+    "0016": "ADD COLUMN hash_key",
 }
 # None of these tables was there in the oldest schema.
 NEW_TABLES = {
@@ -50,6 +51,7 @@ NEW_TABLES = {
     *("stamps", "stamp_turn"),
     *("access_fetches", "access_results", "tangle_releases", "ledger", "ledger_head", "checkpoints", "receipts"),
 }
+HASHED = ("requests", "deliveries", "submissions")
 # Where there are rows, they are sealed.
 SEALING = ("INSERT INTO data_keys", "UPDATE identities SET sealed_value", "UPDATE targets SET sealed_value")
 
@@ -94,10 +96,16 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def old_rows(bench: Bench) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row that the oldest schema has a place for. Where the audit log holds a move goes with the log itself."""
+    """Every row that the oldest schema has a place for.
+
+    Where the audit log holds a move goes with the log itself, and under which key something was hashed is not known of
+    what an older version hashed.
+    """
     found = {name: rows for name, rows in contents(bench).items() if name not in NEW_TABLES}
-    place = list(history.c.keys()).index("log_index")
-    return found | {"history": [(*row[:place], *row[place + 1 :]) for row in found["history"]]}
+    for name, column in (("history", "log_index"), *((one, "hash_key") for one in HASHED)):
+        place = list(metadata.tables[name].c.keys()).index(column)
+        found[name] = [(*row[:place], *row[place + 1 :]) for row in found[name]]
+    return found
 
 
 def test_every_migration_has_a_point_in_its_middle() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from connector.cli.main import main
-from connector.services import rewrap
+from connector.services import rehash, rewrap
 from connector.store import copy, sums
 from tests.support.processes import ROOT
 
@@ -84,7 +84,7 @@ def _one_after_the_other(number: int) -> None:
 
 if __name__ == "__main__":
     copy.PART_ROWS = sums.PART_ROWS = PART_ROWS
-    rewrap._AT_ONCE = 2
+    rewrap._AT_ONCE = rehash._AT_ONCE = 2
     words, number, *arguments = sys.argv[1:]
     sys.argv = ["connector", *arguments]
     if words == "-":

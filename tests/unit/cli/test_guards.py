@@ -224,7 +224,7 @@ class TestHold:
         (row,) = bench.rows(g.holds)
         assert said(run("hold", "remove", "--id", row.id, *WHY, "--json")) == {"removed": 1, "not_listed": 0}
 
-    def test_what_was_listed_under_a_former_key_is_shown_and_removed(self, run: Run, bench: Bench, types: Type) -> None:
+    def test_what_was_listed_under_a_lost_key_is_shown_and_removed(self, run: Run, bench: Bench, types: Type) -> None:
         types(CANARY)
         run("hold", "add", *WHY)
         with bench.database.write() as connection:

@@ -327,7 +327,7 @@ def watched_over(bench: Bench, *, due: bool = True, back: bool = False) -> None:
         entries, watches = [], []
         for one in rows:
             about = {"id": one.id, "account": "main", "source": "onetrust", "request_id": one.request_id}
-            hashes = {"value_hash": one.value_hash, "key_check": holds.key_check(bench.site)}
+            hashes = {"value_hash": one.value_hash, "key_check": bench.site.pseudonymiser.check}
             place = {"lytics_table": "user", "field": "email", "share_hash": "", "share_key": "", "since": now}
             entries.append(about | hashes | place)
             times = {"began_at": now, "ends_at": now + timedelta(days=90), "next_at": look_at}
