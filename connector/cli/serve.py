@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final, NoReturn
 
@@ -93,7 +94,7 @@ def worker(context: Context) -> None:
     before = os.environ.get(_RESTARTS_VARIABLE, "0")
     restarts = int(before) if before.isdecimal() else 0
     # Beside the work, which does not wait for it.
-    threading.Thread(target=_look_around, args=(site,), daemon=True).start()
+    threading.Thread(target=_look_around, args=(context, site), daemon=True).start()
     end = serve_metrics(context.config, site)
     try:
         engine_of(site, context.config.engine.tick_s, partial(_begin_anew, context), restarts).run()
@@ -101,11 +102,13 @@ def worker(context: Context) -> None:
         end()
 
 
-def _look_around(site: Site) -> None:
+def _look_around(context: Context, site: Site) -> None:
     """Say at once what would only show later; where the store is not ready, the engine says that."""
     with suppress(ConnectorError):
         schema.require_current(site.database)
-        note_own_keys(site)
+        # Closed at once: what the steps write with is theirs.
+        with open_database(context.config) as database:
+            note_own_keys(replace(site, database=database))
         check_schemas(site)
     check_resolutions(site)
 

@@ -20,6 +20,7 @@ from connector.cli.serve import supervise, web_command
 from connector.engine.embedded import EmbeddedEngine
 from connector.services.site import Site
 from connector.store import schema
+from connector.store.alert_tables import own_keys
 from connector.store.database import Database
 from tests.support.processes import process_table, until
 from tests.unit.cli.conftest import Run
@@ -93,16 +94,19 @@ class TestWorker:
         assert run("worker").status == 0
         assert seen == [False, True]
 
-    def test_the_resolutions_are_looked_at_once_while_the_work_begins(
+    def test_resolutions_are_looked_at_and_our_own_keys_noted_once_while_the_work_begins(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, signals: dict[int, Callable[..., object]]
     ) -> None:
         looked: list[str] = []
+        noted: list[str] = []
         done, began = threading.Event(), threading.Event()
 
         def look(site: Site) -> None:
             # The work does not wait for the answer.
             assert began.wait(20)
             looked.extend(site.sources)
+            with site.database.read() as connection:
+                noted.extend(connection.scalars(own_keys.select()))
             done.set()
 
         def work(_engine: Any) -> None:
@@ -114,6 +118,7 @@ class TestWorker:
         run("db", "upgrade")
         assert run("worker").status == 0
         assert looked == ["onetrust"]
+        assert sorted(noted) == ["sealing", "signing"]
         assert signals
 
     def test_a_worker_of_several_begins_anew_as_the_same_process_with_the_same_configuration(
