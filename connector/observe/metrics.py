@@ -13,7 +13,7 @@ from typing import Final
 
 from connector.codes import Code
 from connector.mapping.reasons import HoldReason
-from connector.observe.log import ACTIONS
+from connector.observe.words import ACTIONS
 from connector.policy.agreement import Doubt
 from connector.states import (
     OperationState,

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/logs.md from the lists in connector/observe/log.py: `make docs`."""
+"""Writes the tables of docs/logs.md from the lists in connector/observe/words.py: `make docs`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from connector.observe.log import ACTIONS, FIELDS
+from connector.observe.words import ACTIONS, FIELDS
 
-MARK = "<!-- All below is written by `make docs` from connector/observe/log.py. -->\n"
+MARK = "<!-- All below is written by `make docs` from connector/observe/words.py. -->\n"
 
 
 def page(current: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from connector.observe.log import ACTIONS, FIELDS
+from connector.observe.words import ACTIONS, FIELDS
 from tests.docs.logs_page import MARK, page
 from tests.docs.pages import ROOT
 

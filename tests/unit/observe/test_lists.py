@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.observe.log import ACTIONS, FIELDS, UNLISTED
+from connector.observe.log import UNLISTED
+from connector.observe.words import ACTIONS, FIELDS
 from tests.docs.pages import ROOT
 
 LEVELS = frozenset({"info", "warning", "error"})

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.codes import Code
-from connector.observe.log import ACTIONS, FIELDS, MAX_TEXT_CHARS, UNLISTED, configure, keep_listed
+from connector.observe.log import MAX_TEXT_CHARS, UNLISTED, configure, keep_listed
+from connector.observe.words import ACTIONS, FIELDS
 from connector.private import Private, Secret
 from connector.states import RequestState
 from tests.unit.observe.conftest import Written

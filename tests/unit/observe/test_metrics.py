@@ -20,9 +20,9 @@ from connector.config.api import ApiClientSettings
 from connector.engine.schedule import STEPS
 from connector.observe import sharing
 from connector.observe.exposition import FRESH_S, Gauges, registry_of, serve, text_of
-from connector.observe.log import ACTIONS, FIELDS
 from connector.observe.meters import COUNTED, TIMED, CountedLog, Meters
 from connector.observe.metrics import METRICS, OTHER, PREFIX, Type, vocabulary
+from connector.observe.words import ACTIONS, FIELDS
 from connector.states import RequestState, ReturnState
 from connector.store.access import REDACTED
 from connector.store.holds import LEGAL_HOLD

@@ -9,7 +9,7 @@ import pytest
 
 from connector.codes import Code
 from connector.errors import ConnectorError, IllegalMove, Refused, Rejected, Temporary
-from connector.observe.log import ACTIONS, FIELDS
+from connector.observe.words import ACTIONS, FIELDS
 from connector.store import overview
 from connector.store import tables as t
 from connector.store.columns import Personal
