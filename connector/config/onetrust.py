@@ -24,7 +24,7 @@ class ResolutionSettings(Section):
     )
 
 
-_EXTENSIONS: Final = {"table": "csv", "receipt": "json", "certificate": "html"}
+_EXTENSIONS: Final = {"table": "csv", "receipt": "txt", "certificate": "txt"}
 
 
 class EvidenceSettings(Section):
@@ -33,13 +33,13 @@ class EvidenceSettings(Section):
     enabled: bool = Field(False, description="Whether a file is uploaded before a completion is reported.")
     content: Literal["table", "receipt", "certificate"] = Field(
         "table",
-        description="What the file is: a table of the facts, the signed receipt, or the page for people that restates "
-        "it. The last two need proof.signing_keys.",
+        description="What the file is: a table of the facts, the signed receipt, or the certificate for people, which "
+        "restates it as plain text. The last two need proof.signing_keys.",
     )
     extension: Literal["csv", "txt"] = Field(
         "csv",
-        description="The extension of a table; a receipt has `json`, a certificate `html`. Where OneTrust refuses one "
-        "of these, `txt` is tried; with `txt` here that is tried alone.",
+        description="The extension of a table. Where OneTrust refuses `csv`, `txt` is tried; with `txt` here that is "
+        "tried alone. A receipt and a certificate always have `txt`: neither `json` nor `html` is on OneTrust's list.",
     )
 
     def file_extension(self) -> str:

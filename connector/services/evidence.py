@@ -93,7 +93,7 @@ def _content(site: Site, kind: Evidence, row: AnyRow, report: Report) -> bytes:
         raise Refused(error.code, error.detail) from None
     except Refuted as refuted:
         raise Refused(Code.LOG_DAMAGED, str(refuted)) from None
-    return signed if kind is Evidence.RECEIPT else certificate.as_html(proven).encode()
+    return signed if kind is Evidence.RECEIPT else certificate.as_text(proven).encode()
 
 
 def _receipt(site: Site, row: AnyRow) -> bytes:

@@ -69,4 +69,4 @@ def test_evidence_that_is_signed_needs_a_key(trial: Trial, content: str) -> None
     raw["proof"] = {"signing_keys": ["env:KEY"]}
     report = trial.load(raw, environ={**ENVIRON, **KEYS}).sources["onetrust"].report
     assert report is not None
-    assert report.evidence.file_extension() == {"receipt": "json", "certificate": "html"}[content]
+    assert report.evidence.file_extension() == "txt"

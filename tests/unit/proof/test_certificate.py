@@ -60,6 +60,28 @@ def test_it_holds_no_script_and_no_address_of_anything_else(bench: Bench) -> Non
     assert not re.search(r"<script|<link|<img|src=|https?://|url\(", html)
 
 
+def test_the_text_says_the_same(bench: Bench) -> None:
+    html, proven = page(bench)
+    text = certificate.as_text(proven)
+    assert text.startswith("Erasure completed\n")
+    assert text.endswith("\n")
+    words = set(re.findall(r"[^\s<>;]+", re.sub(r"<style>.*</style>|<[^>]*>", " ", html, flags=re.DOTALL)))
+    stated = proven.statement
+    for said in (stated["job"], receipt.digest(stated), KEY.public.kid, ORIGIN, stated["absence"]):
+        assert said in text
+    assert {stated["job"], receipt.digest(stated), KEY.public.kid} <= words
+    assert "Identities        2 (1 mapped, 1 unmapped)\n" in text
+    assert "\nuser.email, from email\nResult            deleted\n" in text
+    assert not re.search(r"</?[a-z]|\{|&[a-z]+;|\n\n\n\n", text)
+
+
+def test_no_value_makes_lines_of_the_text(bench: Bench) -> None:
+    _, proven = page(bench)
+    asked = {**proven.statement["request"], "ids": {"subtask_id": "x\nRESULT\u2028\x1b[2J"}}
+    text = certificate.as_text(replace(proven, statement={**proven.statement, "request": asked}))
+    assert "subtask_id        x?RESULT??[2J\n" in text
+
+
 def test_what_is_stated_is_escaped(bench: Bench) -> None:
     _, proven = page(bench)
     stated = {**proven.statement, "reason": "<b>&", "outcome": "partial"}
