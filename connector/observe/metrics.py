@@ -172,7 +172,7 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
         {
             *("mapped", "submitted", "operation_ended", "answered", "finished", "reported", "keys"),
             *("read_back", "backstop", "map", "look_up", "submit", "reconcile", "poll", "confirm", "ledger", "fetch"),
-            *("report", "expire", "progress", "warn", "prune", "alert", "shred", "forget", "watch"),
+            *("report", "expire", "progress", "warn", "prune", "alert", "shred", "forget", "watch", "stamp"),
         }
     ),
     "system": frozenset({"lytics", "source", "sender", "alert"}),
