@@ -24,7 +24,7 @@ test: $(VENV)/.dev ## the whole test suite (ARGS="-k name" for a part of it)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 soak: $(VENV)/.dev ## the longer tests: real processes killed at every point, every fault of the sandbox, several workers
-	@$(BIN)/python -m pytest -n $(JOBS) -m soak $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m soak $(ARGS)
 
 check: $(VENV)/.dev ## style, types, and the whole suite (with layers and documents) under coverage
 	$(BIN)/ruff check .

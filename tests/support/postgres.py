@@ -49,7 +49,7 @@ class Server:
         """Create a database, empty or as a copy of another to which nobody is connected; return its URL."""
         name = f"connector_test_{uuid.uuid4().hex}"
         template = (template_url and make_url(template_url).database) or "template0"
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 

