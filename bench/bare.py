@@ -22,7 +22,7 @@ def create_app() -> Flask:
     verifiers = {name: verifier_of(one.verify, NothingPublished()) for name, one in config.sources.items()}
     limit = DeliveryLimit({name: one.max_deliveries_per_minute for name, one in config.sources.items()}, clock)
     app = Flask("bare")
-    problems.install(app, configure("web", config.log.level, config.log.format))
+    problems.install(app, configure("web", config.log.level, config.log.format), config.sources)
 
     @app.post("/webhooks/<source_name>")
     def deliver(source_name: str) -> tuple[Response, int]:

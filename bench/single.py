@@ -71,7 +71,7 @@ def create_app() -> Flask:
     log = configure("web", config.log.level, config.log.format)
     app = Flask("single")
     app.extensions["store"] = store
-    problems.install(app, log)
+    problems.install(app, log, config.sources)
 
     @app.post("/webhooks/<source_name>")
     def deliver(source_name: str) -> tuple[Response, int]:

@@ -40,9 +40,12 @@ def rich_bench(folder: Path) -> Bench:
     bench.beside(filing=StandInFiling(), commenter=StandInCommenter())
     _ended(bench)
     _guarded(bench)
-    _under_way(bench)
     _asks_for_access(bench)
+    # Before what is to be under way: it takes hours, in which that would come to its end.
+    was = bench.source
     _came_back(bench)
+    _under_way(bench)
+    bench.site = replace(bench.site, sources={"onetrust": was})
     bench.beside()
     bench.list_by(asking(Lister()))
     bench.look_through(looking(Roll(["missed"])))
@@ -76,8 +79,7 @@ def _asks_for_access(bench: Bench) -> None:
 
 
 def _came_back(bench: Bench) -> None:
-    """Let somebody be there again after their deletion, and somebody else be deleted again."""
-    was = bench.source
+    """Let somebody be there again after their deletion, and somebody else be deleted again; the watch stays on."""
     for reaction, name in ((Reaction.ALARM, "back-said"), (Reaction.DELETE, "back-deleted")):
         rule = WatchRule(reaction, looks=(timedelta(hours=1), timedelta(days=900)))
         bench.site = replace(bench.site, sources={"onetrust": replace(bench.source, watch=rule)})
@@ -87,7 +89,6 @@ def _came_back(bench: Bench) -> None:
         # Longer than their deletion takes, so that they were not looked for before they came back.
         bench.knows(f"{name}@example.com")
         bench.pass_time(hours=1)
-    bench.site = replace(bench.site, sources={"onetrust": was})
 
 
 def _told(bench: Bench) -> None:
