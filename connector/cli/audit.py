@@ -96,10 +96,10 @@ def _lines(checked: audit_check.Checked) -> list[str]:
 def _attested(stamped: Stamped) -> list[str]:
     lines = []
     if stamped.first is not None and stamped.last is not None:
-        lines.append(
-            f"a time-stamping authority has seen the first {stamped.first.size} entries at {_time(stamped.first.at)}, "
-            f"and the first {stamped.last.size} at {_time(stamped.last.at)}; {stamped.count} stamps hold"
-        )
+        seen = f"a time-stamping authority has seen the first {stamped.first.size} entries at {_time(stamped.first.at)}"
+        if stamped.count > 1:
+            seen += f", and the first {stamped.last.size} at {_time(stamped.last.at)}; {stamped.count} stamps hold"
+        lines.append(seen)
     if stamped.unchecked:
         lines.append(f"{stamped.unchecked} stamps were not checked: proof.stamps says nobody whose stamps are trusted")
     return lines

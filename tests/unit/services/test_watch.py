@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -455,22 +456,27 @@ def _killed(*_arguments: object) -> None:
     raise Killed
 
 
+def look_while(bench: Bench, meanwhile: Callable[[], object]) -> None:
+    """Look, and let something else happen before what was seen is written down."""
+    once = []
+
+    def reached(name: str) -> None:
+        if name == "seen" and not once:
+            once.append(name)
+            meanwhile()
+
+    bench.site = replace(bench.site, reached=reached)
+    watch.watch(bench.site)
+    assert once
+
+
 def test_two_workers_that_look_at_the_same_time_react_once(bench: Bench) -> None:
     watching(bench, DELETE)
     gone(bench)
     bench.knows("s1@example.com")
     bench.clock.advance(days=1, hours=1)
-    once = []
-
-    def reached(name: str) -> None:
-        # The other one looks, and writes down what it saw, before this one does.
-        if name == "seen" and not once:
-            once.append(name)
-            watch.watch(bench.site)
-
-    bench.site = replace(bench.site, reached=reached)
-    watch.watch(bench.site)
-    assert once
+    # The other one looks, and writes down what it saw, before this one does.
+    look_while(bench, lambda: watch.watch(bench.site))
     assert len(bench.rows(w.returns)) == 1
     assert len([one for one in bench.rows(t.requests) if one.request_key.startswith("follow-on:")]) == 1
 
@@ -517,15 +523,7 @@ def test_a_look_that_is_older_than_what_was_done_meanwhile_says_nothing(bench: B
     gone(bench)
     bench.knows("s1@example.com")
     bench.clock.advance(days=1, hours=1)
-    once = []
-
-    def reached(name: str) -> None:
-        if name == "seen" and not once:
-            once.append(name)
-            bench.run_to_end(8)
-
-    bench.site = replace(bench.site, reached=reached)
-    watch.watch(bench.site)
+    look_while(bench, lambda: bench.run_to_end(8))
     assert [one.state for one in bench.rows(w.returns)] == ["deleted"]
     assert [one.state for one in watches(bench)] == ["watching"]
 
